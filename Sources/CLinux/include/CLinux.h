@@ -1,0 +1,74 @@
+// Calls of Linux that Swift cannot make by itself: variadic ioctls, macros and the
+// careful work between fork and exec. Nothing here keeps state.
+#pragma once
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include <grp.h>
+#include <pwd.h>
+
+/// Nanoseconds since boot, counting time asleep (CLOCK_BOOTTIME).
+static inline int64_t candela_boottime_nanoseconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/// Nanoseconds since 1970 (CLOCK_REALTIME).
+static inline int64_t candela_realtime_nanoseconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/// Asks the kernel for exclusive use of a terminal; 0 or an errno.
+static inline int candela_tty_exclusive(int fd) { return ioctl(fd, TIOCEXCL) == 0 ? 0 : errno; }
+static inline int candela_tty_shared(int fd) { return ioctl(fd, TIOCNXCL) == 0 ? 0 : errno; }
+/// Bytes waiting to be read, or -1.
+static inline int candela_bytes_waiting(int fd) { int n = 0; return ioctl(fd, FIONREAD, &n) == 0 ? n : -1; }
+
+/// What the kernel says of the clock: 0 synchronised, 1 not, -1 unknown; the estimated error in microseconds goes to `error`.
+static inline int candela_clock_synchronised(int64_t *error) {
+    struct timex t;
+    memset(&t, 0, sizeof t);
+    int state = adjtimex(&t);
+    if (state < 0) return -1;
+    if (error) *error = t.maxerror;
+    return (state == TIME_ERROR || (t.status & STA_UNSYNC)) ? 1 : 0;
+}
+
+/// Peer of a connected Unix socket; 0 or an errno.
+struct candela_peer { int32_t pid; uint32_t uid; uint32_t gid; };
+static inline int candela_socket_peer(int fd, struct candela_peer *peer) {
+    struct { pid_t pid; uid_t uid; gid_t gid; } credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(fd, SOL_SOCKET, 17 /* SO_PEERCRED */, &credentials, &length) != 0) return errno;
+    peer->pid = credentials.pid; peer->uid = credentials.uid; peer->gid = credentials.gid;
+    return 0;
+}
+
+/// Starts a program with exactly three descriptors, a clean environment, no signal masks,
+/// no new privileges and the wish to die with its parent. Returns the process id or -errno.
+int32_t candela_spawn(const char *path, char *const argv[], char *const envp[], const char *directory,
+                      int stdin_fd, int stdout_fd, int stderr_fd, bool die_with_parent);

@@ -1,0 +1,105 @@
+public import DriverProtocol
+public import Telemetry
+
+/// What a driver's author writes: the knowledge of one kind of bus. The kit does the rest: protocol, bus thread, heartbeat, shutdown.
+///
+/// A driver is an actor that lives on the ``BusThread`` the kit hands it (`unownedExecutor` is the thread's), so its
+/// methods may block in an exchange with the wire; there is no `await` inside an exchange. Commands and queries
+/// of people are calls of the same actor and run between two turns.
+public protocol BusDriver: Actor {
+    /// Said once to the runtime.
+    static var identity: DriverIdentity { get }
+
+    /// - Parameters:
+    ///   - thread: the thread on which the driver lives.
+    ///   - outlet: where samples, states and events go.
+    init(thread: BusThread, outlet: any DriverOutlet)
+
+    /// Checks everything and remembers it. No I/O.
+    func configure(_ configuration: DriverConfigure) -> DriverConfigured
+
+    /// Opens the port.
+    ///
+    /// - Returns: what was opened, for people.
+    func start() throws(DriverStartFailure) -> String
+
+    /// Does at most one exchange of what is most urgent.
+    ///
+    /// - Returns: when it wants to be called again. The kit counts the call as progress.
+    func turn() -> BootInstant
+
+    /// Reads points now.
+    func query(_ query: DriverQuery) -> DriverQueryDone
+
+    /// Changes something, reads it back.
+    func command(_ command: DriverCommand) -> DriverCommandDone
+
+    /// State of the port and use of the bus, for the heartbeat.
+    func portState() -> DriverPortState
+
+    /// Sums since the last call.
+    func statistics() -> DriverStatistics
+
+    /// Says what crosses the wire from now on, or no longer.
+    func trace(_ on: Bool)
+
+    /// Closes the port. Nothing else is called afterwards.
+    func stop()
+}
+
+/// Who a driver is; goes into its hello.
+public struct DriverIdentity: Sendable {
+    public let name: String
+    public let version: String
+    public let actions: [String]
+    public let busOptions: [DriverOptionDescription]
+    public let deviceOptions: [DriverOptionDescription]
+    /// Longest time that one turn may take; the runtime restarts the driver after it.
+    public let stallAfter: Duration
+
+    public init(
+        name: String, version: String, actions: [String] = [], busOptions: [DriverOptionDescription] = [],
+        deviceOptions: [DriverOptionDescription] = [], stallAfter: Duration = .seconds(10)
+    ) {
+        self.name = name
+        self.version = version
+        self.actions = actions
+        self.busOptions = busOptions
+        self.deviceOptions = deviceOptions
+        self.stallAfter = stallAfter
+    }
+}
+
+/// The port could not be opened.
+public struct DriverStartFailure: Error, Sendable {
+    public let isRetriable: Bool
+    public let message: String
+
+    public init(isRetriable: Bool, message: String) {
+        self.isRetriable = isRetriable
+        self.message = message
+    }
+}
+
+public struct DriverPortState: Sendable {
+    public let isOpen: Bool
+    public let detail: String
+    public let utilisationPermille: UInt32
+
+    public init(isOpen: Bool, detail: String, utilisationPermille: UInt32) {
+        self.isOpen = isOpen
+        self.detail = detail
+        self.utilisationPermille = utilisationPermille
+    }
+}
+
+/// Where a driver's facts go. Thread-safe; `send` blocks while the runtime does not read, which slows the bus and loses nothing.
+public protocol DriverOutlet: Sendable {
+    func samples(device: UInt32, _ samples: [Sample])
+    func deviceState(_ state: DriverDeviceState)
+    func event(_ event: DriverEvent)
+    func traceRecord(_ record: DriverTraceRecord)
+    func remember(_ memory: DriverMemory)
+    /// A line on stderr, for the gateway's log.
+    func log(_ line: String)
+}
