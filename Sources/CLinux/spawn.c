@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "include/CLinux.h"
 
+int candela_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno; }
+
 int32_t candela_spawn(const char *path, char *const argv[], char *const envp[], const char *directory,
                       int stdin_fd, int stdout_fd, int stderr_fd, bool die_with_parent) {
     int report[2];

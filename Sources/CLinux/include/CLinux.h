@@ -25,7 +25,10 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+#include <dirent.h>
 #include <grp.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <pwd.h>
 
 /// Nanoseconds since boot, counting time asleep (CLOCK_BOOTTIME).
@@ -67,6 +70,9 @@ static inline int candela_socket_peer(int fd, struct candela_peer *peer) {
     peer->pid = credentials.pid; peer->uid = credentials.uid; peer->gid = credentials.gid;
     return 0;
 }
+
+/// A pipe whose both ends close on exec; 0 or an errno.
+int candela_pipe(int ends[2]);
 
 /// Starts a program with exactly three descriptors, a clean environment, no signal masks,
 /// no new privileges and the wish to die with its parent. Returns the process id or -errno.

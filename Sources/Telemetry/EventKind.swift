@@ -1,0 +1,49 @@
+/// Every kind of event there is. docs/events.md says what each means; a test keeps the two alike.
+public enum EventKind {
+    /// The daemon began: what was committed last, what comes first now, and in which boot.
+    public static let restart = "restart"
+    /// A new stream began, and why.
+    public static let stream = "stream"
+    /// Readings that policy removed before they were acknowledged.
+    public static let gap = "gap"
+    /// A stored batch failed its check and was set aside.
+    public static let batchDamaged = "batch_damaged"
+    /// The clock became trusted, or lost trust.
+    public static let clock = "clock"
+    /// The file cannot be used as it stands.
+    public static let configuration = "configuration"
+    /// A device's description changed.
+    public static let devices = "devices"
+    /// A device goes by another name now.
+    public static let renamed = "renamed"
+    /// A write was ordered, by whom, and what came of it.
+    public static let command = "command"
+    /// A command cut off by a restart.
+    public static let commandInterrupted = "command_interrupted"
+    /// A device does not answer.
+    public static let deviceOffline = "device_offline"
+    /// A bus cannot be used: its port is gone or its driver does not run.
+    public static let busDown = "bus_down"
+    /// A driver's process ended or was ended.
+    public static let driverRestart = "driver_restart"
+    /// The broker takes messages that nobody receives.
+    public static let noSubscriber = "no_subscriber"
+    /// Another client uses this gateway's session.
+    public static let sessionTakenOver = "session_taken_over"
+    /// The broker refused a message for good.
+    public static let messageRefused = "message_refused"
+    /// The outbox cannot write to its disk.
+    public static let storage = "storage"
+    /// Lamps stand in the configuration and are not controlled.
+    public static let lampsNotControlled = "lamps_not_controlled"
+    /// A lamp was put under an override, or the override ended.
+    public static let override = "override"
+    /// The gear reports a failed lamp.
+    public static let lampFailure = "lamp_failure"
+    /// The control gear reports a failure of its own.
+    public static let gearFailure = "gear_failure"
+    /// The DALI bus has no power.
+    public static let daliBusDown = "dali_bus_down"
+    /// Something the driver's author had to say.
+    public static let driver = "driver"
+}
