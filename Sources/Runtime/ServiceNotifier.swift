@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 
 /// Tells systemd how the service is: READY, STATUS, STOPPING, WATCHDOG (sd_notify(3), by its documented datagram).
 ///
@@ -38,7 +39,7 @@ struct ServiceNotifier: Sendable {
         withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
                 _ = Array(text.utf8).withUnsafeBytes {
-                    sendto(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue), generic, length)
+                    sendto(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL), generic, length)
                 }
             }
         }

@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 
 /// Small files read and written whole: kernel facts, last good configurations.
 enum SmallFile {

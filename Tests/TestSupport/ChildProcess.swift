@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 import Synchronization
 
 /// A real program under test: its lines of output can be awaited, and it is gone when the test lets go of it.

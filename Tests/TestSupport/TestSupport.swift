@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 
 /// A folder that is removed with everything in it when the test lets go of it.
 public final class TemporaryFolder: Sendable {
