@@ -1,0 +1,110 @@
+/// Everything that `gateway.yaml`, what it includes, the board and the profiles say, checked and with defaults filled in.
+///
+/// Only sound parts are in it; what was left out stands in ``ConfigurationLoad/disabled``.
+public struct GatewayConfiguration: Sendable {
+    /// Names the gateway upstream.
+    public let id: String
+    public let location: Location?
+    /// No write may reach the field.
+    public let isReadOnly: Bool
+    public let board: Board?
+    public let clock: ClockConfiguration
+    public let buses: [BusConfiguration]
+    public let devices: [DeviceConfiguration]
+    /// Each profile that a device uses, once.
+    public let profiles: [ProfileDocument]
+    public let lighting: LightingConfiguration?
+    public let outbox: OutboxConfiguration
+    public let uplinks: [UplinkConfiguration]
+    /// Folders searched for profiles before the driver's own, as paths.
+    public let profileFolders: [String]
+    /// Every file that was read, the main one first.
+    public let files: [String]
+    /// The whole configuration as it is in force, defaults filled in; values from no file are ``SourcePosition/builtIn``.
+    public let effective: YAMLNode
+
+    public func bus(_ name: String) -> BusConfiguration? { buses.first { $0.name == name } }
+    public func device(_ name: String) -> DeviceConfiguration? { devices.first { $0.name == name } }
+    public func uplink(_ name: String) -> UplinkConfiguration? { uplinks.first { $0.name == name } }
+    public func profile(driver: String, name: String) -> ProfileDocument? {
+        profiles.first { $0.driver == driver && $0.name == name }
+    }
+    /// The devices of a bus, in the order of the file.
+    public func devices(onBus bus: String) -> [DeviceConfiguration] { devices.filter { $0.bus == bus } }
+    /// The devices of a group, in the order of the file.
+    public func devices(inGroup group: String) -> [DeviceConfiguration] { devices.filter { $0.groups.contains(group) } }
+}
+
+/// Where the gateway stands.
+public struct Location: Sendable, Hashable {
+    /// Degrees, north positive.
+    public let latitude: Double
+    /// Degrees, east positive.
+    public let longitude: Double
+    /// A name of the IANA time zone database.
+    public let timeZone: String
+}
+
+/// From where the time comes and how wrong it may be.
+public struct ClockConfiguration: Sendable, Hashable {
+    public enum Source: String, Sendable, Hashable, CaseIterable {
+        case ntp
+        case rtc
+        case headEnd = "head-end"
+    }
+
+    public let sources: [Source]
+    /// While the estimated error is smaller, schedules run.
+    public let lightingError: Duration
+    /// While the estimated error is smaller, quarter-hour values are good.
+    public let billingError: Duration
+    /// How fast the clock goes wrong without a source, in millionths.
+    public let driftPartsPerMillion: Double
+}
+
+/// A profile file: the driver's own language, handed on as a tree.
+public struct ProfileDocument: Sendable, Hashable {
+    public let driver: String
+    /// The file's name without `.yaml`.
+    public let name: String
+    public let path: String
+    public let content: YAMLNode
+}
+
+/// What a board offers, from `Boards/NAME.yaml`.
+public struct Board: Sendable, Hashable {
+    public struct Port: Sendable, Hashable {
+        public let name: String
+        /// A device path, variables resolved.
+        public let path: String
+        /// `rs485`, `rs232` or `usb`.
+        public let kind: String
+        public let position: SourcePosition
+    }
+
+    public let name: String
+    public let description: String
+    /// 1 tested on hardware by the project, 2 reported to work, 3 neither.
+    public let tier: Int
+    public let ports: [Port]
+    /// The whole file.
+    public let content: YAMLNode
+
+    public func port(_ name: String) -> Port? { ports.first { $0.name == name } }
+}
+
+/// The durable queue.
+public struct OutboxConfiguration: Sendable, Hashable {
+    /// Relative to the state directory, unless absolute.
+    public let path: String
+    /// Readings are committed at least this often: the loss bound of a power cut.
+    public let flush: Duration
+    /// On disk, in bytes.
+    public let limit: Int64
+    /// Billing readings are kept this long after their acknowledgement.
+    public let keepAcknowledged: Duration
+    /// At most this many backlog readings leave per second.
+    public let backlogRate: Double
+    /// A backlog starts to leave after a random part of this span.
+    public let backlogStart: DurationRange
+}
