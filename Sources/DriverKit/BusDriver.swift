@@ -29,10 +29,13 @@ public protocol BusDriver: Actor {
     func turn() -> BootInstant
 
     /// Reads points now.
-    func query(_ query: DriverQuery) -> DriverQueryDone
+    ///
+    /// A driver whose exchanges are short answers at once. One that must wait (for a fade to end) suspends, and turns and
+    /// other commands run meanwhile: the kit awaits each call in a task of its own.
+    func query(_ query: DriverQuery) async -> DriverQueryDone
 
-    /// Changes something, reads it back.
-    func command(_ command: DriverCommand) -> DriverCommandDone
+    /// Changes something, reads it back. May suspend as ``query(_:)`` may.
+    func command(_ command: DriverCommand) async -> DriverCommandDone
 
     /// State of the port and use of the bus, for the heartbeat.
     func portState() -> DriverPortState
