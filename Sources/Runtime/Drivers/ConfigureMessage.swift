@@ -1,0 +1,104 @@
+public import Configuration
+public import DriverProtocol
+import Telemetry
+
+/// What a driver is told of its bus, made from the checked configuration.
+public enum ConfigureMessage {
+    /// - Parameters:
+    ///   - bus: a sound bus of `configuration`.
+    ///   - memories: what the driver asked to be remembered.
+    ///   - checkOnly: only the driver's opinion is wanted.
+    public static func make(
+        for bus: BusConfiguration, in configuration: GatewayConfiguration, memories: [DriverMemory] = [],
+        checkOnly: Bool = false
+    ) -> DriverConfigure {
+        var message = DriverConfigure()
+        message.bus = bus.name
+        message.port = bus.port.resolved
+        message.options = DriverNode(bus.options)
+        message.readOnly = bus.isReadOnly
+        message.checkOnly = checkOnly
+        message.memories = memories
+        let devices = configuration.devices(onBus: bus.name)
+        message.devices = devices.enumerated().map { index, device in make(device, index: UInt32(index)) }
+        var sent: Set<String> = []
+        for device in devices {
+            guard let name = device.profile, sent.insert(name).inserted,
+                let profile = configuration.profile(driver: bus.driver, name: name)
+            else { continue }
+            var entry = DriverProfile()
+            entry.name = name
+            entry.source = profile.path
+            entry.content = DriverNode(profile.content)
+            message.profiles.append(entry)
+        }
+        return message
+    }
+
+    private static func make(_ device: DeviceConfiguration, index: UInt32) -> DriverDevice {
+        var message = DriverDevice()
+        message.index = index
+        message.name = device.name
+        message.profile = device.profile ?? ""
+        message.options = DriverNode(device.options)
+        message.intervalMs = milliseconds(device.interval)
+        message.onlyListed = device.points.onlyListed
+        message.points = device.points.points.map { point in
+            var request = DriverPointRequest()
+            request.point = point.name
+            request.intervalMs = milliseconds(point.interval)
+            request.excluded = point.isExcluded
+            return request
+        }
+        return message
+    }
+
+    private static func milliseconds(_ interval: Duration?) -> UInt64 {
+        interval.map { UInt64(max(1, $0.wholeMilliseconds)) } ?? 0
+    }
+
+    /// A driver's diagnostics as places in the files a person wrote.
+    public static func diagnostics(
+        of answer: DriverConfigured, bus: BusConfiguration, in configuration: GatewayConfiguration
+    ) -> [Diagnostic] {
+        answer.diagnostics.map { said in
+            let severity: Diagnostic.Severity = said.severity == .warning ? .warning : .error
+            switch said.subject {
+            case .device:
+                return configuration.diagnostic(
+                    severity, forDevice: said.name, path: said.path, atKey: said.atKey, message: said.message)
+            case .profile:
+                return configuration.diagnostic(
+                    severity, forProfile: said.name, driver: bus.driver, path: said.path, atKey: said.atKey,
+                    message: said.message)
+            case .bus, .unspecified, .UNRECOGNIZED:
+                return configuration.diagnostic(
+                    severity, forBus: bus.name, path: said.path, atKey: said.atKey, message: said.message)
+            }
+        }
+    }
+}
+
+extension DriverNode {
+    /// A YAML tree without its places; numbers stay as they were written.
+    public init(_ node: YAMLNode) {
+        self.init()
+        switch node.content {
+        case .null: null = DriverNode.Null()
+        case .flag(let flag): self.flag = flag
+        case .number(let number): self.number = number
+        case .text(let text): self.text = text
+        case .list(let items): list.items = items.map { DriverNode($0) }
+        case .map(let entries):
+            // An empty map must still be a map.
+            var map = DriverNode.Map()
+            map.entries = entries.map { entry in
+                var made = DriverNode.Entry()
+                made.key = entry.key
+                made.value = DriverNode(entry.value)
+                return made
+            }
+            self.map = map
+        }
+    }
+}

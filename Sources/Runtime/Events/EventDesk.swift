@@ -1,0 +1,70 @@
+public import Logging
+import Outbox
+import Telemetry
+
+/// Where everything that happens is told: kept as an active alarm while it lasts, written to the log, put into the outbox.
+actor EventDesk {
+    private let outbox: Outbox
+    private let clock: GatewayClock
+    private let log: Logger
+    private var book = AlarmBook()
+    /// Ends each wait of ``changes()`` when the list of alarms changed.
+    private var listeners: [AsyncStream<Void>.Continuation] = []
+
+    init(outbox: Outbox, clock: GatewayClock, log: Logger) {
+        self.outbox = outbox
+        self.clock = clock
+        self.log = log
+    }
+
+    var alarms: [AlarmBook.Alarm] { book.list }
+
+    /// Ticks after each change of the list of alarms; several changes may make one tick.
+    func changes() -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        listeners.append(continuation)
+        return stream
+    }
+
+    /// Something happened.
+    func tell(_ event: Event) async {
+        write(event)
+        await outbox.append(events: [event])
+    }
+
+    func tell(_ events: [Event]) async {
+        guard !events.isEmpty else { return }
+        events.forEach(write)
+        await outbox.append(events: events)
+    }
+
+    /// A condition begins; nothing happens when it holds already.
+    func raise(
+        _ id: String, kind: String, device: String? = nil, point: String? = nil, severity: Event.Severity = .alarm,
+        detail: JSONValue
+    ) async {
+        let event = book.raise(
+            id, kind: kind, device: device, point: point, severity: severity, detail: detail, at: clock.now())
+        guard let event else { return }
+        listeners.forEach { $0.yield() }
+        await tell(event)
+    }
+
+    /// A condition ends; nothing happens when it does not hold.
+    func clear(_ id: String, detail: JSONValue = .object([])) async {
+        guard let event = book.clear(id, detail: detail, at: clock.now()) else { return }
+        listeners.forEach { $0.yield() }
+        await tell(event)
+    }
+
+    private func write(_ event: Event) {
+        let state = event.active.map { $0 ? " begins" : " ends" } ?? ""
+        let subject = event.device.map { " \($0)" } ?? ""
+        let line = "\(event.kind)\(state)\(subject) \(event.detail)"
+        switch event.severity {
+        case .info: log.info("\(line)")
+        case .warning: log.warning("\(line)")
+        case .alarm: event.active == false ? log.notice("\(line)") : log.error("\(line)")
+        }
+    }
+}
