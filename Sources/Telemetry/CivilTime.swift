@@ -30,7 +30,8 @@ public struct CivilTime: Sendable, Hashable {
     }
 
     public var instant: UTCInstant {
-        let seconds = Self.dayNumber(year: year, month: month, day: day) * 86_400 + Int64(hour * 3600 + minute * 60 + second)
+        let seconds =
+            Self.dayNumber(year: year, month: month, day: day) * 86_400 + Int64(hour * 3600 + minute * 60 + second)
         return UTCInstant(nanoseconds: seconds * 1_000_000_000 + Int64(nanosecond))
     }
 
@@ -82,7 +83,8 @@ extension UTCInstant: CustomStringConvertible {
         guard bytes.count >= 20, bytes[4] == 45, bytes[7] == 45, bytes[10] == 84 || bytes[10] == 116 || bytes[10] == 32,
             bytes[13] == 58, bytes[16] == 58, let year = digits(0, 4), let month = digits(5, 2), let day = digits(8, 2),
             let hour = digits(11, 2), let minute = digits(14, 2), let second = digits(17, 2),
-            (1...12).contains(month), day >= 1, day <= Self.daysIn(month: month, year: year), hour < 24, minute < 60,
+            Self.representableYears.contains(year), (1...12).contains(month), day >= 1,
+            day <= Self.daysIn(month: month, year: year), hour < 24, minute < 60,
             second <= 60
         else { return nil }
         var position = 19
@@ -114,6 +116,9 @@ extension UTCInstant: CustomStringConvertible {
             year: year, month: month, day: day, hour: hour, minute: minute, second: second, nanosecond: nanosecond)
         self.init(nanoseconds: civil.instant.nanoseconds - Int64(offset) * 1_000_000_000)
     }
+
+    /// Nanoseconds since 1970 in 64 bits reach that far; a text from outside with another year is no time, and must not overflow.
+    private static let representableYears = 1678...2261
 
     static func daysIn(month: Int, year: Int) -> Int {
         switch month {

@@ -1,0 +1,146 @@
+import Telemetry
+
+/// The items of one batch as JSON text, one after the other, with what is needed to cut them into messages.
+struct EncodedItems {
+    /// `{...},{...},{...}`
+    var text: [UInt8] = []
+    /// Where each item starts in ``text``.
+    var starts: [Int] = []
+    /// Bytes that each item may need at most, whatever its time looks like: cuts must not move when the clock becomes right.
+    var bounds: [Int] = []
+
+    /// The longest member that names a time: `"time":"2026-11-21T16:04:05.250Z",` or `"uptime":9223372036.854,`.
+    static let timeBound = 35
+
+    mutating func begin() {
+        if !starts.isEmpty { text.append(UInt8(ascii: ",")) }
+        starts.append(text.count)
+    }
+
+    /// Ends an item of which `timeLength` bytes name the time.
+    mutating func end(timeLength: Int) {
+        bounds.append(text.count - (starts.last ?? 0) - timeLength + Self.timeBound + 1)
+    }
+
+    /// The ranges of items that make a message each: as many as fit, in order. An item too large for any message goes alone.
+    func cuts() -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        var start = 0
+        var size = 0
+        for (index, bound) in bounds.enumerated() {
+            let isFull = index - start == JSONEncoding.mostItems || size + bound > JSONEncoding.mostBytes - headBound
+            if isFull, index > start {
+                ranges.append(start..<index)
+                (start, size) = (index, 0)
+            }
+            size += bound
+        }
+        if start < bounds.count { ranges.append(start..<bounds.count) }
+        return ranges
+    }
+
+    /// What comes before and after the items: names of 64 characters at most, and numbers.
+    private var headBound: Int { 1024 }
+
+    func slice(_ range: Range<Int>) -> ArraySlice<UInt8> {
+        let end = range.upperBound == starts.count ? text.count : starts[range.upperBound] - 1
+        return text[starts[range.lowerBound]..<end]
+    }
+}
+
+extension JSONEncoding {
+    /// Puts head and items together.
+    func messages(
+        _ items: EncodedItems, named list: String, of batch: Batch, clock: ClockQuality, context: EncodingContext,
+        responses: [CommandResponse] = []
+    ) -> [EncodedMessage] {
+        let cuts = items.cuts()
+        return cuts.enumerated().map { index, range in
+            var head = JSONWriter(reserving: 512)
+            head.beginObject()
+            head.member("format", .number(ExactDecimal(Self.format)))
+            head.member("gateway", .string(context.gateway))
+            head.member("stream", .string(batch.stream))
+            head.member("sequence", .integer(batch.sequence))
+            if cuts.count > 1 {
+                head.member("part", .integer(index + 1))
+                head.member("parts", .integer(cuts.count))
+            }
+            if let revision = context.devicesRevision { head.member("devices", .string(revision)) }
+            if clock != .synchronised { head.member("clock", .string(clock.name)) }
+            if clock == .unsynchronised { head.member("boot", .string(batch.boot)) }
+            head.key(list)
+            let slice = items.slice(range)
+            var payload: [UInt8] = []
+            payload.reserveCapacity(head.bytes.count + slice.count + 3)
+            payload += head.bytes
+            payload.append(UInt8(ascii: "["))
+            payload += slice
+            payload += [UInt8(ascii: "]"), UInt8(ascii: "}")]
+            return EncodedMessage(
+                topicSuffix: list, payload: payload, part: index + 1, parts: cuts.count, stream: batch.stream,
+                sequence: batch.sequence, count: range.count,
+                responses: responses.isEmpty ? [] : Array(responses[range]))
+        }
+    }
+}
+
+/// Moments as a message names them.
+struct TimeNames {
+    private let resolved: [ResolvedTime]
+    private let instants: [BootInstant]
+    /// The worst quality among them: it holds for the whole message.
+    let quality: ClockQuality
+
+    init(_ instants: [BootInstant], boot: String, context: EncodingContext) {
+        self.instants = instants
+        resolved = instants.map { context.resolve($0, boot) }
+        quality = resolved.map(\.quality).min { $0.rawValue < $1.rawValue } ?? .synchronised
+    }
+
+    /// Appends `"time":"...",` or, while the clock is not trusted, `"uptime":...,`; returns its length.
+    func append(_ index: Int, to text: inout [UInt8]) -> Int {
+        let before = text.count
+        if quality != .unsynchronised, let utc = resolved[index].utc {
+            text += "\"time\":\"".utf8
+            text.appendRFC3339(utc)
+            text += "\",".utf8
+        } else {
+            text += "\"uptime\":".utf8
+            let milliseconds = instants[index].nanoseconds / 1_000_000
+            text += ExactDecimal(mantissa: milliseconds, exponent: -3).description.utf8
+            text.append(UInt8(ascii: ","))
+        }
+        return text.count - before
+    }
+}
+
+extension [UInt8] {
+    /// `2026-11-21T16:04:05.250Z`, without making strings on the way: it is written once per reading.
+    mutating func appendRFC3339(_ instant: UTCInstant) {
+        let time = CivilTime(instant)
+        appendDigits(time.year, 4)
+        append(UInt8(ascii: "-"))
+        appendDigits(time.month, 2)
+        append(UInt8(ascii: "-"))
+        appendDigits(time.day, 2)
+        append(UInt8(ascii: "T"))
+        appendDigits(time.hour, 2)
+        append(UInt8(ascii: ":"))
+        appendDigits(time.minute, 2)
+        append(UInt8(ascii: ":"))
+        appendDigits(time.second, 2)
+        append(UInt8(ascii: "."))
+        appendDigits(time.nanosecond / 1_000_000, 3)
+        append(UInt8(ascii: "Z"))
+    }
+
+    private mutating func appendDigits(_ value: Int, _ width: Int) {
+        var divisor = 1
+        for _ in 1..<width { divisor *= 10 }
+        while divisor > 0 {
+            append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
+            divisor /= 10
+        }
+    }
+}
