@@ -1,0 +1,21 @@
+import Configuration
+import Telemetry
+
+/// Who sends a command, and what that one may do.
+struct CommandOrigin: Sendable {
+    /// For the event `command`: `uplink head-end`, `cli uid 1000`.
+    let by: String
+    let permission: CommandPermission
+    /// A person at the gateway: no id to remember, no clock needed.
+    let isLocal: Bool
+    /// What the broker's own count-down leaves of it.
+    let brokerExpiry: Duration?
+
+    static func uplink(_ name: String, permission: CommandPermission, brokerExpiry: Duration?) -> CommandOrigin {
+        CommandOrigin(by: "uplink \(name)", permission: permission, isLocal: false, brokerExpiry: brokerExpiry)
+    }
+
+    static func person(user: UInt32) -> CommandOrigin {
+        CommandOrigin(by: "cli uid \(user)", permission: .all, isLocal: true, brokerExpiry: nil)
+    }
+}
