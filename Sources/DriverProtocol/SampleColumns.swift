@@ -3,6 +3,8 @@ public import Telemetry
 /// Why the columns of a `Samples` message do not fit together.
 public struct SampleColumnsError: Error, Sendable, Hashable, CustomStringConvertible {
     public let description: String
+
+    public init(description: String) { self.description = description }
 }
 
 extension DriverSamples {

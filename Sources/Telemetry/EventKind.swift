@@ -46,4 +46,7 @@ public enum EventKind {
     public static let daliBusDown = "dali_bus_down"
     /// Something the driver's author had to say.
     public static let driver = "driver"
+
+    /// Those that a driver may tell; anything else it says arrives as ``driver``.
+    public static let fromDrivers: Set<String> = [lampFailure, gearFailure, daliBusDown, deviceOffline, busDown]
 }

@@ -53,6 +53,14 @@ enum LightingPlanBuilder {
             steps: program.steps.map { Lighting.LightingStep(at: time($0.at), level: $0.level, fade: $0.fade) })
     }
 
+    private static func time(_ time: Configuration.DailyTime) -> Lighting.DailyTime {
+        switch time {
+        case .clock(let seconds): TimeOfDay(seconds: seconds).map { .clock($0) } ?? .sunset(offset: .zero)
+        case .sunrise(let offset): .sunrise(offset: offset)
+        case .sunset(let offset): .sunset(offset: offset)
+        }
+    }
+
     private static func withoutClock(_ choice: LightingConfiguration.WithoutClock) -> Lighting.WithoutClock {
         switch choice {
         case .lit: .lit

@@ -1,3 +1,4 @@
+import Configuration
 import DriverProtocol
 import Lighting
 import Logging

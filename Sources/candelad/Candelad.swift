@@ -1,0 +1,70 @@
+import ArgumentParser
+import Configuration
+import Glibc
+import Logging
+import Runtime
+import ServiceLifecycle
+
+/// The daemon: one gateway, in the foreground, log on standard error.
+@main
+struct Candelad: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "candelad",
+        abstract: "The gateway's daemon: drivers, normalisation, durable outbox, uplinks, lighting.",
+        discussion: """
+            It runs in the foreground and logs to standard error. SIGTERM and SIGINT stop it without losing anything.
+            Relative paths in the configuration are relative to the file, outbox.path to the state directory.
+            """,
+        version: CandelaVersion.current)
+
+    @Option(help: "The configuration file.") var config: String
+    @Option(help: "Where the outbox, command ids and the last good configuration are kept.")
+    var stateDir = "/var/lib/candela"
+    @Option(help: "The control socket for the candela program.") var socket = "/run/candela/control.sock"
+    @Option(help: "Folder of driver packages; may be given more than once.") var drivers: [String] = []
+    @Option(help: "Folder of board files; may be given more than once.") var boards: [String] = []
+    @Option(help: "Members of this group may use the control socket.") var group = "candela"
+    @Option(help: "trace, debug, info, notice, warning or error.") var logLevel: Logger.Level = .info
+
+    func run() async throws {
+        let level = logLevel
+        // Priorities in angle brackets are understood by systemd's journal and harmless elsewhere.
+        LoggingSystem.bootstrap { label in StandardErrorLog(level: level) }
+        let log = Logger(label: "candelad")
+        let places = GatewayPlaces(
+            configuration: config, stateDirectory: stateDir, socket: socket,
+            driverFolders: drivers.isEmpty ? InstalledPlaces.drivers() : drivers,
+            boardFolders: boards.isEmpty ? InstalledPlaces.boards(drivers: drivers) : boards, group: group)
+        let gateway: Gateway
+        do {
+            gateway = try await Gateway.start(places, log: log)
+        } catch {
+            switch error {
+            case .configuration(let diagnostics):
+                for diagnostic in diagnostics { log.error("\(diagnostic)") }
+                log.critical("the configuration cannot be used and there is no last good one: nothing runs")
+                throw ExitCode(2)
+            case .place(let problem):
+                log.critical("\(problem)")
+                throw ExitCode(1)
+            }
+        }
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: GatewayService(gateway: gateway))], gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Logger(label: "lifecycle", factory: { _ in SwiftLogNoOpLogHandler() })))
+        try await group.run()
+    }
+}
+
+/// The running gateway as a service: it lives until a signal asks it to stop.
+struct GatewayService: Service {
+    let gateway: Gateway
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        await gateway.stop()
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}
