@@ -14,7 +14,7 @@ public struct ConfigurationLoader: Sendable {
     ///   - boards: folders searched for board files, in this order.
     ///   - drivers: what is installed.
     public func load(path: String, boards: [String], drivers: DriverCatalog) -> ConfigurationLoad {
-        var session = LoadSession(environment: environment, boards: boards, drivers: drivers)
+        let session = LoadSession(environment: environment, boards: boards, drivers: drivers)
         return session.load(path: path)
     }
 }
