@@ -58,8 +58,14 @@ int32_t candela_spawn(const char *path, char *const argv[], char *const envp[], 
     do got = read(report[0], &error, sizeof error); while (got < 0 && errno == EINTR);
     close(report[0]);
     if (got == sizeof error && error != 0) {
-        waitpid(child, NULL, 0);
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
         return -error;
     }
     return child;
 }
+
+int candela_pipe(int *ends, bool non_blocking) {
+    return pipe2(ends, O_CLOEXEC | (non_blocking ? O_NONBLOCK : 0)) == 0 ? 0 : errno;
+}
+
+void candela_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
