@@ -1,8 +1,6 @@
 #define _GNU_SOURCE
 #include "include/CLinux.h"
 
-int candela_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno; }
-
 int32_t candela_spawn(const char *path, char *const argv[], char *const envp[], const char *directory,
                       int stdin_fd, int stdout_fd, int stderr_fd, bool die_with_parent) {
     int report[2];
@@ -60,8 +58,12 @@ int32_t candela_spawn(const char *path, char *const argv[], char *const envp[], 
     do got = read(report[0], &error, sizeof error); while (got < 0 && errno == EINTR);
     close(report[0]);
     if (got == sizeof error && error != 0) {
-        waitpid(child, NULL, 0);
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
         return -error;
     }
     return child;
+}
+
+int candela_pipe(int *ends, bool non_blocking) {
+    return pipe2(ends, O_CLOEXEC | (non_blocking ? O_NONBLOCK : 0)) == 0 ? 0 : errno;
 }

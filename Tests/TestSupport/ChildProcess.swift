@@ -34,7 +34,7 @@ public final class ChildProcess: Sendable {
         let path = program.contains("/") ? program : Self.find(program)
         var inputs: [Int32] = [-1, -1]
         var outputs: [Int32] = [-1, -1]
-        guard candela_pipe(&inputs) == 0, candela_pipe(&outputs) == 0 else {
+        guard candela_pipe(&inputs, false) == 0, candela_pipe(&outputs, false) == 0 else {
             throw Failure(description: "no pipe for \(program)")
         }
         let errors = merged ? outputs[1] : open("/dev/null", O_WRONLY | O_CLOEXEC)

@@ -71,9 +71,6 @@ static inline int candela_socket_peer(int fd, struct candela_peer *peer) {
     return 0;
 }
 
-/// A pipe whose both ends close on exec; 0 or an errno.
-int candela_pipe(int ends[2]);
-
 /// Starts a program with exactly three descriptors, a clean environment, no signal masks,
 /// no new privileges and the wish to die with its parent. Returns the process id or -errno.
 int32_t candela_spawn(const char *path, char *const argv[], char *const envp[], const char *directory,
@@ -81,3 +78,21 @@ int32_t candela_spawn(const char *path, char *const argv[], char *const envp[], 
 
 /// Names the calling thread for `ps -L` and `top -H`; the kernel keeps 15 bytes.
 static inline void candela_name_thread(const char *name) { prctl(PR_SET_NAME, (unsigned long)name, 0, 0, 0); }
+/// A descriptor that becomes readable when the process ends (pidfd_open, Linux 5.3), close-on-exec; -1 on an older kernel.
+static inline int candela_process_descriptor(int32_t pid) {
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+    return -1;
+#endif
+}
+/// Whether a child has ended: 1 yes (it stays a zombie, so that its number is not given away), 0 no, -1 it is no child.
+static inline int candela_process_ended(int32_t pid) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    int result;
+    do result = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT); while (result != 0 && errno == EINTR);
+    return result != 0 ? -1 : info.si_pid == pid;
+}
+/// A pipe, close-on-exec from its birth; 0 or an errno.
+int candela_pipe(int *ends, bool non_blocking);

@@ -34,7 +34,7 @@ public struct ConfigurationKeeper: Sendable {
 
     /// The installed drivers, and what is wrong with manifests that cannot be read.
     public func catalog() -> (catalog: DriverCatalog, diagnostics: [Diagnostic]) {
-        DriverCatalog.discover(in: driverFolders)
+        DriverCatalog.discover(folders: driverFolders)
     }
 
     /// Reads and checks the file, without asking drivers.
