@@ -21,12 +21,14 @@ public struct MQTTOptions: Sendable {
         }
     }
 
-    /// Enough to fill a link of 100 ms round trip with 128 KB messages, and few enough to hold in memory (8 MB at worst).
+    /// Enough to fill a link of 100 ms round trip with 128 KB messages, and few enough to send again after a lost connection.
     public static let defaultInFlight = 64
+    /// Bytes that may wait at once: a minute of a 64 kbit/s link, so that a keep-alive behind them is not late.
+    public static let inFlightBytes = 512 * 1024
     /// More than that a broker's own limit (65,535) or memory would not bear.
     public static let inFlightRange = 1...1024
     /// A dead peer is noticed within one and a half of it; shorter costs a mobile link needless packets.
-    public static let keepAlive: Duration = .seconds(30)
+    public static let keepAlive: Duration = .seconds(60)
     /// How long the broker keeps commands for an absent gateway: no command may expire later than a day ahead.
     public static let commandSessionExpiry: Duration = .seconds(86_400)
 
@@ -167,8 +169,9 @@ public struct MQTTTiming: Sendable, Hashable {
     public var takenOverRetry: Duration = .seconds(300)
     /// From the TCP connection to the broker's CONNACK; a mobile link with TLS needs several round trips.
     public var connackTime: Duration = .seconds(20)
-    /// The longest wait for a PUBACK: then the broker is taken for dead and everything is sent again.
-    public var acknowledgementTime: Duration = .seconds(30)
+    /// The longest time without any PUBACK while some are due: then everything is sent again on a new connection. A 128 KB message
+    /// takes a minute on a bad mobile link.
+    public var acknowledgementTime: Duration = .seconds(120)
     /// How long a topic rests when nobody is subscribed or the broker refuses it.
     public var topicRest: Duration = .seconds(15)
     /// A connection that lived this long was a good one: the next wait is the first one again.
