@@ -72,3 +72,6 @@ static inline int candela_socket_peer(int fd, struct candela_peer *peer) {
 /// no new privileges and the wish to die with its parent. Returns the process id or -errno.
 int32_t candela_spawn(const char *path, char *const argv[], char *const envp[], const char *directory,
                       int stdin_fd, int stdout_fd, int stderr_fd, bool die_with_parent);
+
+/// Names the calling thread for `ps -L` and `top -H`; the kernel keeps 15 bytes.
+static inline void candela_name_thread(const char *name) { prctl(PR_SET_NAME, (unsigned long)name, 0, 0, 0); }
