@@ -23,7 +23,7 @@ public protocol BusDriver: Actor {
     /// - Returns: what was opened, for people.
     func start() throws(DriverStartFailure) -> String
 
-    /// Does at most one exchange of what is most urgent.
+    /// Does at most one exchange of what is most urgent. May be called earlier than it asked for, after a query or a command.
     ///
     /// - Returns: when it wants to be called again. The kit counts the call as progress.
     func turn() -> BootInstant
@@ -37,8 +37,15 @@ public protocol BusDriver: Actor {
     /// Changes something, reads it back. May suspend as ``query(_:)`` may.
     func command(_ command: DriverCommand) async -> DriverCommandDone
 
-    /// State of the port and use of the bus, for the heartbeat.
+    /// State of the port and use of the bus, for the heartbeat. Called after each turn: cheap, no I/O.
     func portState() -> DriverPortState
+
+    /// The longest that one exchange may take as configured: after end of input the process ends within this plus
+    /// one second, by itself or by force. One second where a driver does not say.
+    func longestExchange() -> Duration
+
+    /// The runtime has what was handed to ``DriverOutlet/remember(_:)`` on disk. Ignored where a driver does not say.
+    func remembered(device: String, key: String)
 
     /// Sums since the last call.
     func statistics() -> DriverStatistics
@@ -48,6 +55,11 @@ public protocol BusDriver: Actor {
 
     /// Closes the port. Nothing else is called afterwards.
     func stop()
+}
+
+extension BusDriver {
+    public func longestExchange() -> Duration { .seconds(1) }
+    public func remembered(device: String, key: String) {}
 }
 
 /// Who a driver is; goes into its hello.

@@ -1,6 +1,138 @@
+internal import Synchronization
+public import Telemetry
 
 /// One named thread per port, as the executor of the bus's actor: blocking calls of C libraries happen here and
 /// never on Swift's shared pool.
-public final class BusThread: Sendable {
-    public init(name: String) {}
+///
+/// ```swift
+/// actor MyDriver: BusDriver {
+///     nonisolated let thread: BusThread
+///     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+/// }
+/// ```
+///
+/// The thread lives until ``shutDown()``.
+// @unchecked: `state` is touched only inside `monitor`, `thread` is set once before `init` returns.
+public final class BusThread: SerialExecutor, @unchecked Sendable {
+    private struct Waiter {
+        var until: BootInstant
+        let isWakeable: Bool
+        let continuation: UnsafeContinuation<Void, Never>
+    }
+
+    private struct State {
+        var jobs: [UnownedJob] = []
+        var waiters: [Waiter] = []
+        var isWakePending = false
+        var isStopping = false
+    }
+
+    public let name: String
+    private let monitor = Monitor()
+    private var state = State()
+    private let thread = Mutex<NamedThread?>(nil)
+
+    /// - Parameter name: shown by `ps -L`; the kernel keeps its first 15 bytes.
+    public init(name: String) {
+        self.name = name
+        thread.withLock { $0 = NamedThread(name) { self.loop() } }
+    }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        monitor.withLock {
+            precondition(!state.isStopping || !state.jobs.isEmpty || isOnThread, "a job for the stopped thread \(name)")
+            state.jobs.append(job)
+            monitor.signal()
+        }
+    }
+
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+
+    public func checkIsolated() {
+        precondition(isOnThread, "must run on the bus thread \(name)")
+    }
+
+    /// Whether the caller runs on this thread.
+    public var isOnThread: Bool { thread.withLock { $0?.isCurrent ?? false } }
+
+    /// Suspends the caller until `instant`, or until ``wake()``; the thread does other jobs of its actor meanwhile.
+    ///
+    /// A ``wake()`` that came since the last wait ended ends this one at once. Jobs that are queued already run first.
+    public func wait(until instant: BootInstant) async { await suspend(until: instant, isWakeable: true) }
+
+    /// Suspends the caller until `instant`, whoever calls ``wake()``: for a driver that waits inside a command.
+    /// Ends early only when the thread shuts down.
+    public func sleep(until instant: BootInstant) async { await suspend(until: instant, isWakeable: false) }
+
+    /// Ends every ``wait(until:)`` now; when nobody waits, the next one. From any thread.
+    public func wake() {
+        monitor.withLock {
+            var isAnyone = false
+            for index in state.waiters.indices where state.waiters[index].isWakeable {
+                state.waiters[index].until = BootInstant(nanoseconds: .min)
+                isAnyone = true
+            }
+            if !isAnyone { state.isWakePending = true }
+            monitor.signal()
+        }
+    }
+
+    private func suspend(until instant: BootInstant, isWakeable: Bool) async {
+        await withUnsafeContinuation { continuation in
+            monitor.withLock {
+                var until = instant
+                if isWakeable && state.isWakePending {
+                    state.isWakePending = false
+                    until = BootInstant(nanoseconds: .min)
+                }
+                state.waiters.append(Waiter(until: until, isWakeable: isWakeable, continuation: continuation))
+                monitor.signal()
+            }
+        }
+    }
+
+    /// Does what is queued, ends every wait and joins the thread. From another thread; a second call does nothing.
+    public func shutDown() {
+        let running = thread.withLock { $0 }
+        precondition(running?.isCurrent != true, "the thread \(name) cannot wait for its own end")
+        monitor.withLock {
+            state.isStopping = true
+            monitor.signal()
+        }
+        // Taken out only now: until its end the thread must know itself.
+        running?.join()
+        thread.withLock { $0 = nil }
+    }
+
+    private enum Step {
+        case run(UnownedJob)
+        case resume(UnsafeContinuation<Void, Never>)
+        case end
+    }
+
+    private func loop() {
+        let executor = asUnownedSerialExecutor()
+        while true {
+            switch nextStep() {
+            case .run(let job): job.runSynchronously(on: executor)
+            case .resume(let continuation): continuation.resume()
+            case .end: return
+            }
+        }
+    }
+
+    private func nextStep() -> Step {
+        monitor.withLock {
+            while true {
+                if !state.jobs.isEmpty { return .run(state.jobs.removeFirst()) }
+                let first = state.waiters.indices.min { state.waiters[$0].until < state.waiters[$1].until }
+                if let first, state.isStopping || state.waiters[first].until <= BootClock.now() {
+                    return .resume(state.waiters.remove(at: first).continuation)
+                }
+                if state.isStopping { return .end }
+                monitor.wait(until: first.map { state.waiters[$0].until })
+            }
+        }
+    }
 }
