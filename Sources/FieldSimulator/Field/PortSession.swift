@@ -10,4 +10,6 @@ public protocol PortSession: AnyObject {
     var nextDeadline: BootInstant? { get }
     /// Does what is due and gives the bytes that belong on the line by now.
     func advance(to now: BootInstant) -> [UInt8]
+    /// Bytes on the line that no device meant.
+    func makeNoise(_ bytes: [UInt8], at now: BootInstant)
 }

@@ -23,7 +23,7 @@ public final class LUBAGateway: PortSession {
     private enum Step {
         /// The forward frame has ended; the gear hear it.
         case sent(Transmission, isSecond: Bool)
-        case answered(BackwardFrame)
+        case answered(BackwardFrame, isForeign: Bool)
     }
 
     /// Frames that wait. The vendor's text does not state the depth; this is what the simulator takes.
@@ -86,13 +86,18 @@ public final class LUBAGateway: PortSession {
         return bytes
     }
 
+    public func makeNoise(_ bytes: [UInt8], at now: BootInstant) {
+        lineEnd = max(now.nanoseconds, lineEnd) + Int64(bytes.count) * timing.character
+        out.append((lineEnd, bytes))
+    }
+
     /// A frame of another master on the bus: the gear obey it and the interface reports it.
     public func foreignFrame(_ data: [UInt8], at now: BootInstant) {
         let end = now.nanoseconds + DALITiming.frame(bits: data.count * 8)
         lastBit = max(lastBit, end)
         let answer = bus.transmit(data, at: BootInstant(nanoseconds: end))
         if settings[1] & 0xA0 == 0 { event(0x80 | UInt8(data.count * 8), data, at: end) }
-        reportAnswer(answer, forwardEnd: end)
+        reportAnswer(answer, forwardEnd: end, isForeign: true)
     }
 
     // MARK: Messages of the host
@@ -168,9 +173,9 @@ public final class LUBAGateway: PortSession {
             if transmission.twice, !isSecond {
                 return schedule(transmission, isSecond: true, after: now)
             }
-            reportAnswer(answer, forwardEnd: forwardEnd)
+            reportAnswer(answer, forwardEnd: forwardEnd, isForeign: false)
             if answer == .silence { finish(at: now) }
-        case .answered(let answer):
+        case .answered(let answer, let isForeign):
             if settings[1] & 0xA0 == 0 {
                 switch answer {
                 case .answer(let byte): event(0x88, [byte], at: now)
@@ -178,14 +183,14 @@ public final class LUBAGateway: PortSession {
                 case .silence: break
                 }
             }
-            finish(at: now)
+            if !isForeign { finish(at: now) }
         }
     }
 
-    private func reportAnswer(_ answer: BackwardFrame, forwardEnd: Int64) {
+    private func reportAnswer(_ answer: BackwardFrame, forwardEnd: Int64, isForeign: Bool) {
         guard answer != .silence else { return }
         lastBit = forwardEnd + DALITiming.backwardSettling + DALITiming.frame(bits: 8)
-        step(.answered(answer), at: lastBit + DALITiming.stop)
+        step(.answered(answer, isForeign: isForeign), at: lastBit + DALITiming.stop)
     }
 
     private func finish(at now: Int64) {

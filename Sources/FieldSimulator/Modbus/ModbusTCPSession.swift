@@ -53,6 +53,8 @@ public final class ModbusTCPSession: PortSession {
         answers.insert((due, bytes), at: place)
     }
 
+    public func makeNoise(_ bytes: [UInt8], at now: BootInstant) { answers.append((now.nanoseconds, bytes)) }
+
     public var nextDeadline: BootInstant? { answers.first.map { BootInstant(nanoseconds: $0.due) } }
 
     public func advance(to now: BootInstant) -> [UInt8] {
