@@ -51,6 +51,12 @@ static inline int candela_tty_shared(int fd) { return ioctl(fd, TIOCNXCL) == 0 ?
 /// Bytes waiting to be read, or -1.
 static inline int candela_bytes_waiting(int fd) { int n = 0; return ioctl(fd, FIONREAD, &n) == 0 ? n : -1; }
 
+/// poll(2) with a limit in nanoseconds instead of milliseconds; -1 and errno as poll(2).
+static inline int candela_poll(struct pollfd *waits, unsigned long count, int64_t nanoseconds) {
+    struct timespec limit = {.tv_sec = nanoseconds / 1000000000LL, .tv_nsec = nanoseconds % 1000000000LL};
+    return (int)syscall(SYS_ppoll, waits, count, &limit, NULL, (size_t)8);
+}
+
 /// What the kernel says of the clock: 0 synchronised, 1 not, -1 unknown; the estimated error in microseconds goes to `error`.
 static inline int candela_clock_synchronised(int64_t *error) {
     struct timex t;
