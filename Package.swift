@@ -15,6 +15,7 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 /// A room of `Sources/`; its arrows are its dependencies (docs/architecture.md).
 func room(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -88,7 +89,7 @@ let package = Package(
             path: "Drivers/Modbus/Sources/candela-driver-modbus"),
         program(
             "candela-driver-dali", ["DALIDriver", "DriverKit"], path: "Drivers/DALI/Sources/candela-driver-dali"),
-        program("candelad", ["Runtime", "Configuration", arguments, logging, lifecycle], path: "Sources/candelad"),
+        program("candelad", ["Runtime", "Configuration", arguments, logging, lifecycle, signals], path: "Sources/candelad"),
         program(
             "candela",
             [

@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import Runtime
 import ServiceLifecycle
+import UnixSignals
 
 /// The daemon: one gateway, in the foreground, log on standard error.
 @main
@@ -24,12 +25,14 @@ struct Candelad: AsyncParsableCommand {
     @Option(help: "Folder of driver packages; may be given more than once.") var drivers: [String] = []
     @Option(help: "Folder of board files; may be given more than once.") var boards: [String] = []
     @Option(help: "Members of this group may use the control socket.") var group = "candela"
-    @Option(help: "trace, debug, info, notice, warning or error.") var logLevel: Logger.Level = .info
+    @Option(help: "trace, debug, info, notice, warning or error.") var logLevel = "info"
 
     func run() async throws {
-        let level = logLevel
+        guard let level = Logger.Level(rawValue: logLevel) else {
+            throw ValidationError("--log-level \(logLevel): expected trace, debug, info, notice, warning or error")
+        }
         // Priorities in angle brackets are understood by systemd's journal and harmless elsewhere.
-        LoggingSystem.bootstrap { label in StandardErrorLog(level: level) }
+        LoggingSystem.bootstrap { _ in StandardErrorLog(level: level) }
         let log = Logger(label: "candelad")
         let places = GatewayPlaces(
             configuration: config, stateDirectory: stateDir, socket: socket,
@@ -66,5 +69,3 @@ struct GatewayService: Service {
         await gateway.stop()
     }
 }
-
-extension Logger.Level: @retroactive ExpressibleByArgument {}

@@ -41,6 +41,7 @@ struct ArchitectureTests {
         ],
         "Logging": ["Uplinks", "Supervision", "Runtime", "candelad", "candela"],
         "ArgumentParser": ["candelad", "candela", "candela-sim"],
+        "UnixSignals": ["candelad"],
         "ServiceLifecycle": ["Runtime", "candelad"],
         "Synchronization": [
             "DriverKit", "Uplinks", "Supervision", "Outbox", "ControlProtocol", "Runtime", "FieldSimulator", "Drivers",
