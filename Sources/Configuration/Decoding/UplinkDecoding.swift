@@ -54,7 +54,7 @@ struct UplinkDecoding {
         }
         let selection = selection(reader)
         let commands = commands(reader)
-        let inFlight = reader.integer("in_flight", default: "32", in: 1...65_535) ?? 32
+        let inFlight = reader.integer("in_flight", default: "64", in: 1...1024) ?? 64
         let clientID = reader.scalar("client_id", expected: "1 to 128 printable characters") {
             text throws(ScalarProblem) in
             guard !text.isEmpty, text.utf8.count <= 128, text.utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else {
