@@ -19,6 +19,9 @@ public actor Outbox {
     /// Nil before opening, after closing, and while a lost file cannot be opened again.
     private var store: OutboxStore?
     private var buffer = OutboxBuffer()
+    /// Removed from the buffer while no file was open: readings per device, and events and results.
+    private var undeclared: [String: UInt64] = [:]
+    private var undeclaredUrgent: UInt64 = 0
     private var isClosed = false
     private var failure: StorageError?
     private var timing = CommitTiming()
@@ -78,8 +81,9 @@ public actor Outbox {
             return commitUnlessFailing()
         }
         startTimer()
-        if let failure { return .delayed(failure) }
-        return .buffered
+        guard let failure else { return .buffered }
+        keepBounds()
+        return .delayed(failure)
     }
 
     /// Commits events at once, and before them whatever is still in memory; returns after fsync.
@@ -161,8 +165,17 @@ public actor Outbox {
 
     private func keepBounds() {
         let removed = buffer.trim(toReadings: options.bufferedReadings)
-        guard !removed.readings.isEmpty || removed.urgent > 0 else { return }
-        store?.ledger.drop(unstored: removed.readings, urgent: removed.urgent)
+        for reading in removed.readings { undeclared[reading.device, default: 0] += 1 }
+        undeclaredUrgent += UInt64(removed.urgent)
+        declareUnstored()
+    }
+
+    /// Into the ledger of the store, when there is one: it goes to the disk with the next commit.
+    private func declareUnstored() {
+        guard let store, !undeclared.isEmpty || undeclaredUrgent > 0 else { return }
+        store.ledger.drop(unstored: undeclared, urgent: undeclaredUrgent)
+        undeclared = [:]
+        undeclaredUrgent = 0
     }
 
     /// The store, after making sure that its file is still the one that was opened.
@@ -199,6 +212,7 @@ public actor Outbox {
         let (new, found) = try OutboxStore.open(path: path, options: options)
         for name in names { try new.register(name, from: .oldest) }
         store = new
+        declareUnstored()
         guard new.ledger.stream != previous else { return }
         opening = OutboxOpening(
             stream: found.stream, cause: cause ?? found.cause, previousStream: previous,
@@ -287,8 +301,7 @@ public actor Outbox {
         }
     }
 
-    /// Marks batches as delivered; any order, repeated at will. Effective at once, on the disk with the next commit (a second at most);
-    /// a crash before that repeats them with the same (stream, sequence).
+    /// Marks batches as delivered; any order, repeated at will. Effective at once, on the disk with the next commit; a crash before that repeats them with the same (stream, sequence).
     public func acknowledge(uplink: String, sequences: [UInt64]) throws(StorageError) {
         let store = try open()
         try store.acknowledge(uplink, sequences)

@@ -61,8 +61,12 @@ struct OutboxBuffer: Sendable {
     /// - Returns: what was removed, oldest first.
     mutating func trim(toReadings most: Int) -> (readings: [Reading], urgent: Int) {
         var removed: [Reading] = []
-        for keep in [KeepClass.telemetry, .event, .billing] where readings > most {
-            removed += removeOldest(readings - most, of: keep)
+        if readings > most {
+            // A twentieth more than needed, so that not every reading that comes moves all the others.
+            let target = most - most / 20
+            for keep in [KeepClass.telemetry, .event, .billing] where readings > target {
+                removed += removeOldest(readings - target, of: keep)
+            }
         }
         var lost = 0
         if urgent > OutboxBuffer.mostUrgent { lost = removeOldestUrgent(urgent - OutboxBuffer.mostUrgent) }

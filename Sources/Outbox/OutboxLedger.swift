@@ -73,20 +73,26 @@ struct OutboxLedger: Sendable {
         for name in Array(uplinks.keys) { uplinks[name]?.insert(sequence...sequence) }
     }
 
-    /// Drops readings that never got to the disk. They get their n, so that the head-end can be told which are missing.
-    mutating func drop(unstored readings: [Reading], urgent: Int) {
-        for reading in readings {
-            let n = nextN(for: reading.device)
+    /// Declares readings that never got to the disk. They get their n, so that the head-end can be told which are missing.
+    ///
+    /// - Parameters:
+    ///   - readings: how many, per device.
+    ///   - urgent: how many events and results.
+    mutating func drop(unstored readings: [String: UInt64], urgent: UInt64) {
+        for (device, count) in readings.sorted(by: { $0.key < $1.key }) where count > 0 {
+            let last = counters[device, default: 0] + count
             add(
                 Gap(
-                    device: reading.device, first: n, last: n, missing: 1, reason: Gap.Reason.bufferFull.rawValue,
-                    uplinks: ""))
+                    device: device, first: last - count + 1, last: last, missing: count,
+                    reason: Gap.Reason.bufferFull.rawValue, uplinks: ""))
+            counters[device] = last
+            changedCounters.insert(device)
+            droppedReadings += count
         }
-        droppedReadings += UInt64(readings.count)
         if urgent > 0 {
             add(
                 Gap(
-                    device: "", first: lastSequence, last: lastSequence, missing: UInt64(urgent),
+                    device: "", first: lastSequence, last: lastSequence, missing: urgent,
                     reason: Gap.Reason.bufferFull.rawValue, uplinks: ""))
         }
     }

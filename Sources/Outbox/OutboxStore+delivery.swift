@@ -156,7 +156,6 @@ extension OutboxStore {
                 if next.uplinks.values.allSatisfy({ $0.ranges.contains(sequence) }) { next.removable.insert(sequence) }
             }
         }
-        try change { (_) throws(StorageError) in }
     }
 
     /// In memory; written with the next commit.

@@ -130,7 +130,7 @@ final class OutboxStore {
         rows = try database.prepare("SELECT uplink, first, last FROM cursors")
         while try rows.step() {
             let (first, last) = (rows.unsigned(1), rows.unsigned(2))
-            guard first <= last else { throw damaged("a cursor's range is reversed") }
+            guard first <= last, last <= UInt64(Int64.max) else { throw damaged("a cursor's range is reversed") }
             ledger.uplinks[rows.text(0)]?.load(first...last)
         }
         rows = try database.prepare("SELECT device, from_n, to_n, missing, reason, uplinks FROM gaps ORDER BY id")
