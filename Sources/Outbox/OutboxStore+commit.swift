@@ -1,0 +1,240 @@
+internal import Telemetry
+
+extension OutboxStore {
+    /// A batch carries at most this many readings…
+    static let mostReadingsInBatch = 1_000
+    /// …or this many bytes as a message, whichever comes first (the limit of the upstream format).
+    static let mostBytesInBatch = 128 * 1_024
+
+    /// Writes a buffer, and every change of the ledger, in one transaction; returns after fsync.
+    ///
+    /// - Returns: the last sequence given.
+    /// - Throws: ``StorageError``; nothing has changed then.
+    func commit(_ buffer: OutboxBuffer, now: BootInstant) throws(StorageError) -> UInt64 {
+        do {
+            try write(buffer)
+        } catch {
+            guard error.code == .full else { throw error }
+            try relieve(error)
+            try write(buffer)
+        }
+        _ = restoreReserve()
+        return ledger.lastSequence
+    }
+
+    private func write(_ buffer: OutboxBuffer) throws(StorageError) {
+        try change { (next) throws(StorageError) in
+            if !buffer.isEmpty { try makeRoom(&next) }
+            for segment in buffer.segments {
+                switch segment {
+                case .readings(let readings): try insert(readings, &next)
+                case .events(let events): try insert(events: events, keep: .event, &next)
+                case .results(let results): try insert(results: results, &next)
+                }
+            }
+            var states = try database.prepare("INSERT OR REPLACE INTO counter_states(key, value) VALUES(?, ?)")
+            for (key, value) in buffer.counterStates {
+                states.bind(1, key)
+                states.bind(2, value)
+                try states.run()
+            }
+        }
+    }
+
+    /// One transaction on a copy of the ledger, which becomes the truth when the transaction is on the medium.
+    func change(_ body: (inout OutboxLedger) throws(StorageError) -> Void) throws(StorageError) {
+        var next = ledger
+        try database.transaction { () throws(StorageError) in
+            try persistCursors(&next)
+            try body(&next)
+            // Again: retention settles sequences for uplinks that did not have them.
+            try persistCursors(&next)
+            try persist(&next)
+        }
+        ledger = next
+    }
+
+    private func persist(_ next: inout OutboxLedger) throws(StorageError) {
+        var meta: [(key: String, value: String)] = []
+        if next.lastSequence != ledger.lastSequence {
+            meta.append(("sequence", String(next.lastSequence)))
+            meta.append(("boot", boot))
+        }
+        if next.droppedReadings != ledger.droppedReadings || next.gapsChanged {
+            meta.append(("dropped", String(next.droppedReadings)))
+        }
+        if next.damagedBatches != ledger.damagedBatches { meta.append(("damaged", String(next.damagedBatches))) }
+        if !meta.isEmpty { try writeMeta(meta) }
+        if !next.changedCounters.isEmpty {
+            var statement = try database.prepare("INSERT OR REPLACE INTO counters(device, n) VALUES(?, ?)")
+            for device in next.changedCounters.sorted() {
+                statement.bind(1, device)
+                statement.bind(2, next.counters[device, default: 0])
+                try statement.run()
+            }
+            next.changedCounters = []
+        }
+        if next.gapsChanged {
+            try database.execute("DELETE FROM gaps")
+            var statement = try database.prepare(
+                "INSERT INTO gaps(device, from_n, to_n, missing, reason, uplinks) VALUES(?, ?, ?, ?, ?, ?)")
+            for gap in next.gaps.gaps {
+                statement.bind(1, gap.device)
+                statement.bind(2, gap.first)
+                statement.bind(3, gap.last)
+                statement.bind(4, gap.missing)
+                statement.bind(5, gap.reason)
+                statement.bind(6, gap.uplinks)
+                try statement.run()
+            }
+            next.gapsChanged = false
+        }
+    }
+
+    /// One batch per class of keep, so that retention can drop whole rows. `n` is given in the order in which the batches leave.
+    private func insert(_ readings: [Reading], _ next: inout OutboxLedger) throws(StorageError) {
+        for keep in [KeepClass.telemetry, .event, .billing] {
+            let ofClass = readings.filter { $0.keep == keep }
+            var start = 0
+            while start < ofClass.count {
+                var end = start
+                var bytes = 0
+                while end < ofClass.count, end - start < OutboxStore.mostReadingsInBatch {
+                    bytes += OutboxBuffer.size(ofClass[end])
+                    if end > start, bytes > OutboxStore.mostBytesInBatch { break }
+                    end += 1
+                }
+                try insertBatch(Array(ofClass[start..<end]), keep: keep, &next)
+                start = end
+            }
+        }
+    }
+
+    private func insertBatch(_ unnumbered: [Reading], keep: KeepClass, _ next: inout OutboxLedger) throws(StorageError)
+    {
+        if next.dictionary.series.count >= SeriesDictionary.mostSeries {
+            next.dictionary = SeriesDictionary()
+            next.dictionaryHash = nil
+        }
+        var readings = unnumbered
+        var indices: [Int] = []
+        indices.reserveCapacity(readings.count)
+        var spans: [Span] = []
+        var spanOfDevice: [Int: Int] = [:]
+        let known = next.dictionary.series.count
+        for row in readings.indices {
+            let index = next.dictionary.index(of: readings[row])
+            indices.append(index)
+            let n = next.nextN(for: readings[row].device)
+            readings[row].n = n
+            let device = next.dictionary.deviceOf[index]
+            if let span = spanOfDevice[device] {
+                spans[span].count += 1
+            } else {
+                spanOfDevice[device] = spans.count
+                spans.append(Span(device: device, first: n, count: 1))
+            }
+        }
+        let sequence = next.lastSequence + 1
+        if next.dictionary.series.count != known || next.dictionaryHash == nil {
+            try store(dictionary: next.dictionary, from: sequence, &next)
+        }
+        let times = readings.map(\.acquired)
+        try insertRow(
+            StoredBatch(
+                sequence: sequence, lane: .live, keep: keep, boot: boot, first: times.min() ?? times[0],
+                last: times.max() ?? times[0], count: readings.count, dictionary: next.dictionaryHash ?? 0,
+                format: ReadingCodec.format, spans: Span.encode(spans),
+                content: ReadingCodec.encode(readings, indices: indices, dictionary: next.dictionary)), &next)
+    }
+
+    private func store(
+        dictionary: SeriesDictionary, from sequence: UInt64, _ next: inout OutboxLedger
+    ) throws(StorageError) {
+        let content = dictionary.encoded()
+        let hash = Checksum.contentHash(content)
+        var statement = try database.prepare(
+            "INSERT OR REPLACE INTO dictionaries(hash, first, content) VALUES(?, ?, ?)")
+        statement.bind(1, hash)
+        statement.bind(2, sequence)
+        statement.bind(3, content)
+        try statement.run()
+        // A dictionary serves from its first sequence to the next one's: when no older batch is left, it is not needed any more.
+        try database.execute(
+            """
+            DELETE FROM dictionaries WHERE EXISTS (
+                SELECT 1 FROM dictionaries AS later WHERE later.first > dictionaries.first AND later.first <=
+                    (SELECT min(sequence) FROM batches))
+            """)
+        next.dictionaryHash = hash
+        remember(dictionary, hash: hash)
+    }
+
+    func insert(events: [Event], keep: KeepClass, _ next: inout OutboxLedger) throws(StorageError) {
+        try insertUrgent(events, keep: keep, time: \.occurred, encode: ContentCodec.encode(events:), &next)
+    }
+
+    private func insert(results: [CommandResult], _ next: inout OutboxLedger) throws(StorageError) {
+        try insertUrgent(results, keep: .event, time: \.finished, encode: ContentCodec.encode(results:), &next)
+    }
+
+    private func insertUrgent<Item>(
+        _ items: [Item], keep: KeepClass, time: KeyPath<Item, BootInstant>, encode: ([Item]) -> [UInt8],
+        _ next: inout OutboxLedger
+    ) throws(StorageError) {
+        var waiting = [items]
+        while let part = waiting.popLast() {
+            guard !part.isEmpty else { continue }
+            let content = encode(part)
+            // The stored form is about half of the message's size.
+            if part.count > 1,
+                part.count > OutboxStore.mostReadingsInBatch || content.count > OutboxStore.mostBytesInBatch / 2
+            {
+                let middle = part.count / 2
+                waiting.append(Array(part[middle...]))
+                waiting.append(Array(part[..<middle]))
+                continue
+            }
+            let times = part.map { $0[keyPath: time] }
+            try insertRow(
+                StoredBatch(
+                    sequence: next.lastSequence + 1, lane: .urgent, keep: keep, boot: boot,
+                    first: times.min() ?? times[0],
+                    last: times.max() ?? times[0], count: part.count, dictionary: 0, format: ReadingCodec.format,
+                    spans: [], content: content), &next)
+        }
+    }
+
+    private func insertRow(_ batch: StoredBatch, _ next: inout OutboxLedger) throws(StorageError) {
+        var statement = try database.prepare(
+            """
+            INSERT INTO batches(sequence, lane, keep, boot, first_ns, last_ns, count, dictionary, format, checksum, spans, content)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        statement.bind(1, batch.sequence)
+        statement.bind(2, Int(batch.lane.rawValue))
+        statement.bind(3, Int(batch.keep.rawValue))
+        statement.bind(4, try bootNumber(batch.boot, &next))
+        statement.bind(5, batch.first.nanoseconds)
+        statement.bind(6, batch.last.nanoseconds)
+        statement.bind(7, batch.count)
+        statement.bind(8, batch.dictionary)
+        statement.bind(9, batch.format)
+        statement.bind(10, Int64(batch.checksum))
+        statement.bind(11, batch.spans)
+        statement.bind(12, batch.content)
+        try statement.run()
+        next.lastSequence = batch.sequence
+    }
+
+    private func bootNumber(_ boot: String, _ next: inout OutboxLedger) throws(StorageError) -> Int64 {
+        if let known = next.boots[boot] { return known }
+        let number = (next.boots.values.max() ?? 0) + 1
+        var statement = try database.prepare("INSERT INTO boots(id, boot) VALUES(?, ?)")
+        statement.bind(1, number)
+        statement.bind(2, boot)
+        try statement.run()
+        next.boots[boot] = number
+        return number
+    }
+}
