@@ -72,7 +72,8 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
 
     /// `self` × 10^`power`, always exact.
     public func scaled(byPowerOfTen power: Int32) -> ExactDecimal {
-        ExactDecimal(mantissa: mantissa, exponent: exponent + power)
+        let sum = Int64(exponent) + Int64(power)
+        return ExactDecimal(mantissa: mantissa, exponent: Int32(clamping: sum))
     }
 
     /// The number with the other sign. The one mantissa without a counterpart, -2^63, becomes 2^63 - 1.
