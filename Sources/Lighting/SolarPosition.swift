@@ -37,9 +37,10 @@ public enum SolarPosition {
         var isOnEarth: Bool { abs(latitude) <= 90 && abs(longitude) <= 180 }
     }
 
-    /// The sun's centre below the zenith when its upper limb meets the horizon: 90° and 34' of refraction and 16' of
-    /// radius, in degrees.
-    static let horizonZenith = 90.833
+    /// The sun's centre below the zenith when its upper limb meets the horizon, in degrees: 90 and 16' of radius and the
+    /// refraction that NOAA's formula gives there, 31.3'. Almanacs take 34' at all times, which is some 15 s of light more
+    /// at 50 degrees of latitude; the air of the day makes more difference than that.
+    static let horizonZenith = 90.789
     /// At the very pole every direction is south and the hour angle has no meaning; a tenth of a degree away it does.
     static let steepestLatitude = 89.9
     /// Each round moves the moment by a thirtieth of the last; after six it rests below a millisecond.
