@@ -79,7 +79,8 @@ struct ScalarTests {
     }
 
     @Test(arguments: [
-        "24:01", "25:00", "5:00", "23:60", "2300", "sunset 10min", "sunset + 10", "sunset + 13h", "sunset + -5min", "noon",
+        "24:01", "25:00", "5:00", "23:60", "2300", "sunset 10min", "sunset + 10", "sunset + 13h", "sunset + -5min",
+        "noon",
         "12:00:60", "",
     ])
     func `what is no time of day is refused`(text: String) {
