@@ -34,7 +34,8 @@ struct BrokenConfigurationTests {
             fclose(file)
             return
         }
-        let expected = try #require(text, "Fixtures/broken/\(name).txt is missing").split(separator: "\n").map(String.init)
+        let expected = try #require(text, "Fixtures/broken/\(name).txt is missing").split(separator: "\n").map(
+            String.init)
         #expect(messages.count == expected.count, "\(messages)")
         for (message, line) in zip(messages, expected) {
             #expect(message.hasPrefix(line))

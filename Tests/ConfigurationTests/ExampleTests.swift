@@ -32,8 +32,11 @@ struct ExampleTests {
         let configuration = try #require(result.configuration)
         #expect(configuration.bus("meters")?.port.resolved == "/run/sim/rs485-1")
         #expect(configuration.bus("lamps")?.port.resolved == "/run/sim/rs232-1")
-        #expect(configuration.devices(onBus: "meters").map { $0.options["address"]?.scalar } == ["1", "2", "3", "4", "5"])
-        #expect(configuration.devices(inGroup: "north-side").map { $0.options["address"]?.scalar } == (0...7).map(String.init))
+        #expect(
+            configuration.devices(onBus: "meters").map { $0.options["address"]?.scalar } == ["1", "2", "3", "4", "5"])
+        #expect(
+            configuration.devices(inGroup: "north-side").map { $0.options["address"]?.scalar }
+                == (0...7).map(String.init))
         #expect(configuration.profiles.count == 6)
         let url = try #require(configuration.uplink("head-end")?.url)
         #expect(url.description == "mqtt://127.0.0.1:1883")

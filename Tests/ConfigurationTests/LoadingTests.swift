@@ -22,14 +22,18 @@ struct LoadingTests {
 
         """
 
-    private func schedule(_ yaml: String) -> LightingGroup.Schedule? { load(yaml: yaml).configuration?.lighting?.group("street")?.schedule }
+    private func schedule(_ yaml: String) -> LightingGroup.Schedule? {
+        load(yaml: yaml).configuration?.lighting?.group("street")?.schedule
+    }
 
     @Test(arguments: [
         "    night: {active: [{from: sunsett, to: sunrise}]}", "    night: {activ: [{from: sunset, to: sunrise}]}",
         "    nigth: {active: [{from: sunset, to: sunrise}]}", "    night: 5",
     ])
     func `a mistake in a program leaves its lamps at their fallback, not dark`(program: String) {
-        let text = Self.head + "lighting:\n  programs:\n\(program)\n  calendars: {standard: {default: night}}\n  groups: {street: {calendar: standard, fallback: 80%}}\n"
+        let text =
+            Self.head
+            + "lighting:\n  programs:\n\(program)\n  calendars: {standard: {default: night}}\n  groups: {street: {calendar: standard, fallback: 80%}}\n"
         guard case .fallback? = schedule(text) else {
             Issue.record("expected the fallback, found \(String(describing: schedule(text)))")
             return
@@ -39,7 +43,9 @@ struct LoadingTests {
 
     @Test(arguments: ["{calender: standard}", "{calendar: standrad}", "5", "{fallback: full}"])
     func `a mistake in a group leaves its lamps at a fallback, not dark`(group: String) {
-        let text = Self.head + "lighting:\n  programs:\n    night: {active: [{from: sunset, to: sunrise}]}\n  calendars: {standard: {default: night}}\n  groups: {street: \(group)}\n"
+        let text =
+            Self.head
+            + "lighting:\n  programs:\n    night: {active: [{from: sunset, to: sunrise}]}\n  calendars: {standard: {default: night}}\n  groups: {street: \(group)}\n"
         guard case .fallback? = schedule(text) else {
             Issue.record("expected the fallback, found \(String(describing: schedule(text)))")
             return
@@ -52,7 +58,10 @@ struct LoadingTests {
         let lighting = try #require(result.configuration?.lighting)
         #expect(lighting.group("street")?.schedule == .calendar("standard"))
         #expect(lighting.withoutClock == .lit)
-        #expect(lighting.program("night")?.active .map { [$0.from, $0.to] } == [[.sunset(offset: .zero), .sunrise(offset: .zero)]])
+        #expect(
+            lighting.program("night")?.active.map { [$0.from, $0.to] } == [
+                [.sunset(offset: .zero), .sunrise(offset: .zero)]
+            ])
     }
 
     @Test func `read-only with lighting is warned about, for the gateway and per bus`() {
@@ -71,7 +80,9 @@ struct LoadingTests {
 
     @Test func `windows are read and warned about`() throws {
         let result = load(
-            yaml: Self.head + "  m1: {bus: meters, rating: 40 A, windows: [{every: 15min, points: [active_energy_import], values: [register, maximum]}]}\n")
+            yaml: Self.head
+                + "  m1: {bus: meters, rating: 40 A, windows: [{every: 15min, points: [active_energy_import], values: [register, maximum]}]}\n"
+        )
         #expect(result.warnings.count == 1)
         let device = try #require(result.configuration?.device("m1"))
         #expect(device.windows.first?.every == .seconds(900))
@@ -93,7 +104,8 @@ struct LoadingTests {
         folder.write("profiles/mine.yaml", "driver: dali\nvalues: []\n")
         folder.write("profiles/yours.yaml", "values: [\n")
         let result = load(
-            yaml: Self.head + "  m1: {bus: meters, profile: mine}\n  m2: {bus: meters, profile: mine}\n  m3: {bus: meters, profile: yours}\n  m4: {bus: meters}\nprofiles: [profiles]\n",
+            yaml: Self.head
+                + "  m1: {bus: meters, profile: mine}\n  m2: {bus: meters, profile: mine}\n  m3: {bus: meters, profile: yours}\n  m4: {bus: meters}\nprofiles: [profiles]\n",
             in: folder)
         #expect(result.errors.count == 2, "\(result.diagnostics)")
         #expect(result.disabled.map(\.part) == [.device("m1"), .device("m2"), .device("m3")])
@@ -104,7 +116,8 @@ struct LoadingTests {
         let folder = TemporaryFolder()
         folder.write("profiles/eastron-sdm120.yaml", "driver: modbus\nversion: 9\n")
         let result = load(yaml: Self.head + "  m1: {bus: meters}\nprofiles: [profiles]\n", in: folder)
-        #expect(result.configuration?.profile(driver: "modbus", name: "eastron-sdm120")?.content["version"]?.scalar == "9")
+        #expect(
+            result.configuration?.profile(driver: "modbus", name: "eastron-sdm120")?.content["version"]?.scalar == "9")
     }
 
     @Test func `a file that is not there is one error`() {
@@ -153,7 +166,8 @@ struct LoadingTests {
 
                 """)
         #expect(result.diagnostics.isEmpty, "\(result.diagnostics)")
-        guard case .restricted(let devices, let points, let limits)? = result.configuration?.uplink("a")?.commands else {
+        guard case .restricted(let devices, let points, let limits)? = result.configuration?.uplink("a")?.commands
+        else {
             Issue.record("expected a restricted permission")
             return
         }
@@ -184,8 +198,12 @@ struct LoadingTests {
         let folder = TemporaryFolder()
         let path = folder.write("gateway.yaml", yaml)
         #expect(load(path).configuration?.bus("meters")?.port.resolved == "/tmp/candela-sim/rs485-1")
-        #expect(load(path, environment: ["CANDELA_SIM_DIR": "/x"]).configuration?.bus("meters")?.port.resolved == "/x/rs485-1")
-        #expect(load(path, environment: ["CANDELA_SIM_DIR": ""]).configuration?.bus("meters")?.port.resolved == "/tmp/candela-sim/rs485-1")
+        #expect(
+            load(path, environment: ["CANDELA_SIM_DIR": "/x"]).configuration?.bus("meters")?.port.resolved
+                == "/x/rs485-1")
+        #expect(
+            load(path, environment: ["CANDELA_SIM_DIR": ""]).configuration?.bus("meters")?.port.resolved
+                == "/tmp/candela-sim/rs485-1")
     }
 }
 

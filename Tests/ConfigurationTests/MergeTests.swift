@@ -21,11 +21,16 @@ struct MergeTests {
         ("  m{1..2}: {bus: meters, interval: 10s}", "10s", "street=A side=north", "1"),
         ("  m{1..2}: {bus: meters, interval: 10s}\n  m1: {interval: 5s}", "5s", "street=A side=north", "1"),
         ("  m1: {interval: 5s}\n  m{1..2}: {bus: meters, interval: 10s}", "5s", "street=A side=north", "1"),
-        ("  m{1..2}: {bus: meters, labels: {side: south}}\n  m1: {labels: {pole: 7}}", "60s", "street=A side=south pole=7", "1"),
+        (
+            "  m{1..2}: {bus: meters, labels: {side: south}}\n  m1: {labels: {pole: 7}}", "60s",
+            "street=A side=south pole=7", "1"
+        ),
         ("  m{1..2}: {bus: meters, retries: 2}\n  m1: {retries: 3}", "60s", "street=A side=north", "3"),
         ("  m1: {bus: meters, interval: , retries: }", "nil", "street=A side=north", "nil"),
     ])
-    func `values are laid over each other in order`(entries: String, interval: String, labels: String, retries: String) throws {
+    func `values are laid over each other in order`(entries: String, interval: String, labels: String, retries: String)
+        throws
+    {
         let result = load(yaml: Self.head + entries + "\n")
         let device = try #require(result.configuration?.device("m1"), "\(result.diagnostics)")
         #expect(result.diagnostics.isEmpty)
@@ -36,7 +41,8 @@ struct MergeTests {
 
     @Test func `a list is replaced, never joined`() throws {
         let result = load(
-            yaml: Self.head + "  m{1..2}: {bus: meters, points: [active_power, frequency]}\n  m1: {points: [voltage.L1]}\n")
+            yaml: Self.head
+                + "  m{1..2}: {bus: meters, points: [active_power, frequency]}\n  m1: {points: [voltage.L1]}\n")
         #expect(result.configuration?.device("m1")?.points.points.map(\.name) == ["voltage.L1"])
         #expect(result.configuration?.device("m2")?.points.points.map(\.name) == ["active_power", "frequency"])
         #expect(result.configuration?.device("m1")?.points.onlyListed == true)
@@ -44,11 +50,16 @@ struct MergeTests {
 
     @Test func `a range gives each name its value, zeros and all`() throws {
         let result = load(
-            yaml: Self.head + "  lamp-{008..011}: {bus: meters, address: \"{3..0}\", host: \"192.0.2.{1..4}:502\", labels: {pole: \"P{08..11}\"}}\n")
+            yaml: Self.head
+                + "  lamp-{008..011}: {bus: meters, address: \"{3..0}\", host: \"192.0.2.{1..4}:502\", labels: {pole: \"P{08..11}\"}}\n"
+        )
         let devices = try #require(result.configuration?.devices)
         #expect(devices.map(\.name) == ["lamp-008", "lamp-009", "lamp-010", "lamp-011"])
         #expect(devices.map { $0.options["address"]?.content } == ["3", "2", "1", "0"].map { .number($0) })
-        #expect(devices.map { $0.options["host"]?.scalar } == ["192.0.2.1:502", "192.0.2.2:502", "192.0.2.3:502", "192.0.2.4:502"])
+        #expect(
+            devices.map { $0.options["host"]?.scalar } == [
+                "192.0.2.1:502", "192.0.2.2:502", "192.0.2.3:502", "192.0.2.4:502",
+            ])
         #expect(devices.last?.labels.last?.value == "P11")
     }
 
@@ -60,7 +71,8 @@ struct MergeTests {
     }
 
     @Test func `a mistake in defaults is said once and disables the devices that take it`() {
-        let text = Self.head.replacing60s + "  m1: {bus: meters}\n  m2: {bus: meters, interval: 5s}\n  m3: {bus: meters}\n"
+        let text =
+            Self.head.replacing60s + "  m1: {bus: meters}\n  m2: {bus: meters, interval: 5s}\n  m3: {bus: meters}\n"
         let result = load(yaml: text)
         #expect(result.diagnostics.count == 1)
         #expect(result.configuration?.devices.map(\.name) == ["m2"])
@@ -71,7 +83,8 @@ struct MergeTests {
     @Test func `points as a map change, keep or leave out points of the profile`() throws {
         let result = load(
             yaml: Self.head
-                + "  m1: {bus: meters, points: {active_power: {interval: 1s, report_on_change: 5 W, report_at_least: 60s, keep: billing}, frequency: false, voltage: {report_on_change: 2%}}}\n")
+                + "  m1: {bus: meters, points: {active_power: {interval: 1s, report_on_change: 5 W, report_at_least: 60s, keep: billing}, frequency: false, voltage: {report_on_change: 2%}}}\n"
+        )
         let points = try #require(result.configuration?.device("m1")?.points)
         #expect(!points.onlyListed)
         let power = try #require(points["active_power"])
@@ -102,7 +115,9 @@ struct MergeTests {
         let result = load(
             yaml: Self.head + "  m1: {bus: meters}\ninclude: [devices/*.yaml]\n",
             files: [
-                "devices/b.yaml": "devices:\n  m3: {bus: more}\n", "devices/a.yaml": "devices:\n  m2: {bus: meters}\nbuses:\n  more: {driver: modbus, port: ./port, defaults: {profile: eastron-sdm120}}\n",
+                "devices/b.yaml": "devices:\n  m3: {bus: more}\n",
+                "devices/a.yaml":
+                    "devices:\n  m2: {bus: meters}\nbuses:\n  more: {driver: modbus, port: ./port, defaults: {profile: eastron-sdm120}}\n",
             ], in: folder)
         let configuration = try #require(result.configuration)
         #expect(result.diagnostics.isEmpty, "\(result.diagnostics)")
@@ -114,12 +129,15 @@ struct MergeTests {
     @Test func `files that include each other are named in a circle`() {
         let folder = TemporaryFolder()
         let result = load(
-            yaml: Self.head + "  m1: {bus: meters}\ninclude: a.yaml\n", files: ["a.yaml": "include: [b.yaml]\n", "b.yaml": "include: [gateway.yaml]\n"],
+            yaml: Self.head + "  m1: {bus: meters}\ninclude: a.yaml\n",
+            files: ["a.yaml": "include: [b.yaml]\n", "b.yaml": "include: [gateway.yaml]\n"],
             in: folder)
         #expect(result.configuration == nil)
         #expect(
             result.messages(in: folder.path).contains {
-                $0.hasPrefix("b.yaml:1:11: error: files include each other in a circle (gateway.yaml -> a.yaml -> b.yaml -> gateway.yaml)")
+                $0.hasPrefix(
+                    "b.yaml:1:11: error: files include each other in a circle (gateway.yaml -> a.yaml -> b.yaml -> gateway.yaml)"
+                )
             })
     }
 
@@ -129,18 +147,23 @@ struct MergeTests {
             yaml: Self.head + "  m1: {bus: meters}\ninclude: a.yaml\n",
             files: ["a.yaml": "devices:\n  m1: {bus: meters}\n  m2: {bus: meters}\n"], in: folder)
         #expect(result.messages(in: folder.path).count == 1)
-        #expect(result.messages(in: folder.path).first?.hasPrefix("a.yaml:2:3: error: \"devices.m1\" is declared in two files") == true)
+        #expect(
+            result.messages(in: folder.path).first?.hasPrefix(
+                "a.yaml:2:3: error: \"devices.m1\" is declared in two files") == true)
         #expect(result.diagnostics.first?.message.contains("gateway.yaml:8:3") == true)
         #expect(result.configuration?.devices.map(\.name) == ["m2"])
     }
 
     @Test func `a file is included once`() {
-        let result = load(yaml: Self.head + "  m1: {bus: meters}\ninclude: [a.yaml, ./a.yaml]\n", files: ["a.yaml": "devices: {}\n"])
+        let result = load(
+            yaml: Self.head + "  m1: {bus: meters}\ninclude: [a.yaml, ./a.yaml]\n", files: ["a.yaml": "devices: {}\n"])
         #expect(result.diagnostics.first?.message.contains("is included twice") == true)
     }
 
     @Test func `a single section in two files makes the configuration unusable`() {
-        let result = load(yaml: Self.head + "  m1: {bus: meters}\noutbox: {flush: 5s}\ninclude: a.yaml\n", files: ["a.yaml": "outbox: {flush: 6s}\n"])
+        let result = load(
+            yaml: Self.head + "  m1: {bus: meters}\noutbox: {flush: 5s}\ninclude: a.yaml\n",
+            files: ["a.yaml": "outbox: {flush: 6s}\n"])
         #expect(result.configuration == nil)
     }
 }

@@ -22,13 +22,19 @@ struct OriginTests {
             retries: 2
         """
 
-    @Test(arguments: [
-        ("m-1", ["address"], false, 13, 14), ("m-1", ["retries"], false, 9, 16), ("m-2", ["retries"], false, 16, 14),
-        ("m-2", ["retries"], true, 16, 5), ("m-3", ["pulse", "per"], false, 14, 18), ("m-3", ["pulse", "per"], true, 14, 13),
-        ("m-3", ["pulse", "list", "1"], false, 14, 34), ("m-3", ["pulse", "start"], false, 14, 12), ("m-1", ["host"], true, 11, 3),
-        ("m-2", [], false, 15, 3), ("m-1", ["profile"], false, 8, 16),
-    ] as [(String, [String], Bool, Int, Int)])
-    func `a driver's path leads to where the value was written`(device: String, path: [String], atKey: Bool, line: Int, column: Int) throws {
+    @Test(
+        arguments: [
+            ("m-1", ["address"], false, 13, 14), ("m-1", ["retries"], false, 9, 16),
+            ("m-2", ["retries"], false, 16, 14),
+            ("m-2", ["retries"], true, 16, 5), ("m-3", ["pulse", "per"], false, 14, 18),
+            ("m-3", ["pulse", "per"], true, 14, 13),
+            ("m-3", ["pulse", "list", "1"], false, 14, 34), ("m-3", ["pulse", "start"], false, 14, 12),
+            ("m-1", ["host"], true, 11, 3),
+            ("m-2", [], false, 15, 3), ("m-1", ["profile"], false, 8, 16),
+        ] as [(String, [String], Bool, Int, Int)])
+    func `a driver's path leads to where the value was written`(
+        device: String, path: [String], atKey: Bool, line: Int, column: Int
+    ) throws {
         let result = load(yaml: Self.yaml)
         let configuration = try #require(result.configuration, "\(result.diagnostics)")
         let diagnostic = configuration.diagnostic(.error, forDevice: device, path: path, atKey: atKey, message: "wrong")
@@ -43,7 +49,8 @@ struct OriginTests {
         #expect((bus.line, bus.column) == (6, 11))
         #expect(configuration.diagnostic(.error, forBus: "meters", path: [], message: "odd").line == 3)
         let profile = configuration.diagnostic(
-            .warning, forProfile: "eastron-sdm120", driver: "modbus", path: ["values", "0", "at"], atKey: true, message: "odd")
+            .warning, forProfile: "eastron-sdm120", driver: "modbus", path: ["values", "0", "at"], atKey: true,
+            message: "odd")
         #expect(profile.file.hasSuffix("Profiles/eastron-sdm120.yaml"))
         #expect((profile.line, profile.column) == (4, 30))
     }

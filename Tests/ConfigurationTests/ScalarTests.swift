@@ -9,8 +9,10 @@ struct ScalarTests {
     }
 
     @Test(arguments: [
-        ("500ms", Duration.milliseconds(500)), ("5s", .seconds(5)), ("1.5s", .milliseconds(1500)), ("15min", .seconds(900)),
-        ("2h", .seconds(7200)), ("40d", .seconds(3_456_000)), ("15 min", .seconds(900)), ("0s", .zero), ("0.1ms", .microseconds(100)),
+        ("500ms", Duration.milliseconds(500)), ("5s", .seconds(5)), ("1.5s", .milliseconds(1500)),
+        ("15min", .seconds(900)),
+        ("2h", .seconds(7200)), ("40d", .seconds(3_456_000)), ("15 min", .seconds(900)), ("0s", .zero),
+        ("0.1ms", .microseconds(100)),
     ])
     func `durations carry their unit`(text: String, duration: Duration) throws {
         #expect(try ScalarParser.duration(text) == duration)
@@ -21,9 +23,11 @@ struct ScalarTests {
         #expect(throws: ScalarProblem.self) { try ScalarParser.duration(text) }
     }
 
-    @Test(arguments: [
-        ("512MB", 512_000_000), ("4KiB", 4096), ("2GB", 2_000_000_000), ("1.5kB", 1500), ("1 GiB", 1_073_741_824), ("7B", 7),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("512MB", 512_000_000), ("4KiB", 4096), ("2GB", 2_000_000_000), ("1.5kB", 1500), ("1 GiB", 1_073_741_824),
+            ("7B", 7),
+        ] as [(String, Int64)])
     func `sizes carry their unit`(text: String, bytes: Int64) throws {
         #expect(try ScalarParser.size(text) == bytes)
     }
@@ -37,7 +41,8 @@ struct ScalarTests {
         #expect(try ScalarParser.quantity("5 W").description == "5 W")
         #expect(try ScalarParser.quantity("2.50 m3/h").value == ExactDecimal(mantissa: 25, exponent: -1))
         #expect(try ScalarParser.quantity("0.1kW.h").unit.symbol == "kW.h")
-        guard case .failure(let slip) = result({ () throws(ScalarProblem) in try ScalarParser.quantity("5 kWh") }) else {
+        guard case .failure(let slip) = result({ () throws(ScalarProblem) in try ScalarParser.quantity("5 kWh") })
+        else {
             Issue.record("kWh is no unit")
             return
         }
@@ -56,13 +61,15 @@ struct ScalarTests {
         #expect(try ScalarParser.rate("120/min") == 2)
         #expect(throws: ScalarProblem.self) { try ScalarParser.rate("5000") }
         #expect(try ScalarParser.durationRange("0..10min") == DurationRange(shortest: .zero, longest: .seconds(600)))
-        #expect(try ScalarParser.durationRange("5s..10min") == DurationRange(shortest: .seconds(5), longest: .seconds(600)))
+        #expect(
+            try ScalarParser.durationRange("5s..10min") == DurationRange(shortest: .seconds(5), longest: .seconds(600)))
         #expect(throws: ScalarProblem.self) { try ScalarParser.durationRange("10min..5s") }
         #expect(throws: ScalarProblem.self) { try ScalarParser.durationRange("10min") }
     }
 
     @Test(arguments: [
-        ("23:00", DailyTime.clock(seconds: 82_800)), ("00:00", .clock(seconds: 0)), ("05:30:15", .clock(seconds: 19_815)),
+        ("23:00", DailyTime.clock(seconds: 82_800)), ("24:00", .clock(seconds: 86_400)), ("00:00", .clock(seconds: 0)),
+        ("05:30:15", .clock(seconds: 19_815)),
         ("sunset", .sunset(offset: .zero)), ("sunset + 10min", .sunset(offset: .seconds(600))),
         ("sunrise - 10min", .sunrise(offset: .seconds(-600))), ("sunrise+1h", .sunrise(offset: .seconds(3600))),
     ])
@@ -71,13 +78,18 @@ struct ScalarTests {
         #expect(try ScalarParser.dailyTime(time.description) == time)
     }
 
-    @Test(arguments: ["24:00", "5:00", "23:60", "2300", "sunset 10min", "sunset + 10", "sunset + 13h", "sunset + -5min", "noon", "12:00:60", ""])
+    @Test(arguments: [
+        "24:01", "25:00", "5:00", "23:60", "2300", "sunset 10min", "sunset + 10", "sunset + 13h", "sunset + -5min",
+        "noon",
+        "12:00:60", "",
+    ])
     func `what is no time of day is refused`(text: String) {
         #expect(throws: ScalarProblem.self) { try ScalarParser.dailyTime(text) }
     }
 
     @Test(arguments: [
-        ("intervall", "interval"), ("intreval", "interval"), ("devcies", "devices"), ("profil", "profile"), ("stop-bits", "stop_bits"),
+        ("intervall", "interval"), ("intreval", "interval"), ("devcies", "devices"), ("profil", "profile"),
+        ("stop-bits", "stop_bits"),
     ])
     func `a misspelt key finds the known one`(word: String, meant: String) {
         #expect(Spelling.nearest(to: word, among: ["interval", "devices", "profile", "stop_bits", "bus"]) == meant)
@@ -88,7 +100,8 @@ struct ScalarTests {
     }
 
     @Test(arguments: [
-        ("active_power", true), ("voltage.L1-L2", true), ("active_energy_import.T2", true), ("active_power.ch2.L1", true),
+        ("active_power", true), ("voltage.L1-L2", true), ("active_energy_import.T2", true),
+        ("active_power.ch2.L1", true),
         ("Active Power", false), ("", false), (".L1", false), ("voltage.", false), ("voltage..L1", false),
     ])
     func `names of points`(name: String, isPoint: Bool) {

@@ -73,17 +73,28 @@ func load(_ path: String, environment: [String: String] = [:]) -> ConfigurationL
 }
 
 /// Loads a text as `gateway.yaml`, beside other files.
-func load(yaml: String, files: [String: String] = [:], in folder: TemporaryFolder = TemporaryFolder()) -> ConfigurationLoad {
+func load(yaml: String, files: [String: String] = [:], in folder: TemporaryFolder = TemporaryFolder())
+    -> ConfigurationLoad
+{
     for (name, text) in files { folder.write(name, text) }
     return load(folder.write("gateway.yaml", yaml))
 }
 
 extension ConfigurationLoad {
-    /// The messages without the folder in front.
+    /// The messages without the folder in front of files in it.
     func messages(in folder: String) -> [String] {
         diagnostics.map { diagnostic in
-            let text = diagnostic.description
-            return text.hasPrefix(folder + "/") ? String(text.dropFirst(folder.count + 1)) : text
+            var text = ""
+            var rest = diagnostic.description[...]
+            while let character = rest.first {
+                if rest.hasPrefix(folder + "/") {
+                    rest = rest.dropFirst(folder.count + 1)
+                } else {
+                    text.append(character)
+                    rest = rest.dropFirst()
+                }
+            }
+            return text
         }
     }
 }

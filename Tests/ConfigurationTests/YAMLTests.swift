@@ -19,10 +19,14 @@ struct YAMLTests {
     @Test(arguments: [
         ("", YAMLNode.Content.null), ("~", .null), ("null", .null), ("true", .flag(true)), ("FALSE", .flag(false)),
         ("yes", .text("yes")), ("no", .text("no")), ("on", .text("on")), ("off", .text("off")), ("y", .text("y")),
-        ("0", .number("0")), ("-12", .number("-12")), ("+5", .number("+5")), ("0x1F", .number("0x1F")), ("0o17", .number("0o17")),
-        ("007", .number("007")), ("1.50", .number("1.50")), (".5", .number(".5")), ("5.", .number("5.")), ("1e3", .number("1e3")),
-        ("-.inf", .number("-.inf")), (".nan", .number(".nan")), ("1_000", .text("1_000")), ("0b1", .text("0b1")), ("1:30", .text("1:30")),
-        ("2026-11-21", .text("2026-11-21")), ("1e", .text("1e")), (".", .text(".")), ("-", .text("-")), ("0x", .text("0x")),
+        ("0", .number("0")), ("-12", .number("-12")), ("+5", .number("+5")), ("0x1F", .number("0x1F")),
+        ("0o17", .number("0o17")),
+        ("007", .number("007")), ("1.50", .number("1.50")), (".5", .number(".5")), ("5.", .number("5.")),
+        ("1e3", .number("1e3")),
+        ("-.inf", .number("-.inf")), (".nan", .number(".nan")), ("1_000", .text("1_000")), ("0b1", .text("0b1")),
+        ("1:30", .text("1:30")),
+        ("2026-11-21", .text("2026-11-21")), ("1e", .text("1e")), (".", .text(".")), ("-", .text("-")),
+        ("0x", .text("0x")),
         ("nUll", .text("nUll")), ("<<", .text("<<")),
     ])
     func `a plain scalar means what YAML 1.2 says`(text: String, content: YAMLNode.Content) {
@@ -68,12 +72,14 @@ struct YAMLTests {
     }
 
     @Test func `a file over the limit is refused unread`() {
-        #expect(problem([UInt8](repeating: 0x20, count: (1 << 20) + 1))?.message.contains("larger than 1024 KiB") == true)
+        #expect(
+            problem([UInt8](repeating: 0x20, count: (1 << 20) + 1))?.message.contains("larger than 1024 KiB") == true)
     }
 
-    @Test(arguments: [
-        [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82], [0x80], [0xF0, 0x8F, 0xBF, 0xBF],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82], [0x80], [0xF0, 0x8F, 0xBF, 0xBF],
+        ] as [[UInt8]])
     func `bytes that are not UTF-8 are named with their place`(bytes: [UInt8]) {
         let found = problem(Array("a: 1\nb: ".utf8) + bytes)
         #expect(found?.position == SourcePosition(file: "t.yaml", line: 2, column: 4))

@@ -11,6 +11,7 @@ struct BusDecoding {
     func decode(_ entry: YAMLEntry) -> (bus: BusConfiguration?, effective: YAMLEntry) {
         let reader = MapReader(entry.value, title: "bus \(entry.key)", collector: collector, subject: .bus(entry.key))
         NamedParts.checkName(entry, reader: reader)
+        guard reader.isMap else { return (nil, entry) }
         let driver = driver(reader, entry)
         let port = port(reader, entry)
         let isReadOnly = reader.flag("read_only", default: false)

@@ -23,6 +23,9 @@ struct DeviceDecoding {
         let subject = ConfigurationPart.device(source.name)
         let reader = MapReader(source.merged, title: "device \(source.written)", collector: collector, subject: subject)
         NamedParts.checkName(source.name, at: source.position, reader: reader)
+        guard reader.isMap else {
+            return (nil, YAMLEntry(key: source.name, keyPosition: source.position, value: source.merged))
+        }
         let bus = bus(reader, source)
         let profile = profile(reader, source, bus: bus)
         let interval = reader.duration("interval", atLeast: Self.shortestInterval, atMost: Self.longestInterval)

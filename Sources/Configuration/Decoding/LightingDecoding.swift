@@ -79,9 +79,10 @@ struct LightingDecoding {
     private func program(_ entry: YAMLEntry) -> (LightingProgram?, YAMLNode) {
         let reader = reader(entry, "programs")
         let periods = list(reader, "active", expected: "a list of periods such as [{from: sunset, to: sunrise}]")
-        if reader.node.entry("active") == nil || reader.node["active"]?.items?.isEmpty == true {
+        if let node = reader.node["active"], node.items?.isEmpty == true {
             reader.error(
-                at: entry.keyPosition, "`active` names no period; expected at least one, outside of them lamps are off")
+                at: node.position,
+                "`active` names no period; expected at least one, or no `active` for a program that always rules")
         }
         let active = periods.compactMap { node -> LightingProgram.ActivePeriod? in
             let period = MapReader(

@@ -9,6 +9,8 @@ final class MapReader {
     let title: String
     let collector: DiagnosticCollector
     let subject: ConfigurationPart?
+    /// False when something else than a map stands here, which has been reported.
+    let isMap: Bool
     private(set) var known: [String] = []
     /// Values in force: as written, or as by default.
     private(set) var effective: [YAMLEntry] = []
@@ -19,9 +21,14 @@ final class MapReader {
         self.collector = collector
         self.subject = subject
         switch node.content {
-        case .map: self.node = node
-        case .null: self.node = YAMLNode(.map([]), at: node.position)
+        case .map:
+            isMap = true
+            self.node = node
+        case .null:
+            isMap = true
+            self.node = YAMLNode(.map([]), at: node.position)
         default:
+            isMap = false
             self.node = YAMLNode(.map([]), at: node.position)
             error(at: node.position, "\(node.kindName) where a map of keys belongs; expected `key: value` lines")
         }
@@ -66,7 +73,7 @@ final class MapReader {
     ) -> Parsed? {
         if let value = value(key, expected: expected) {
             do throws(ScalarProblem) {
-                guard let text = value.scalar else { throw ScalarProblem("is \(value.kindName)") }
+                guard let text = value.scalar else { throw ScalarProblem("it is \(value.kindName)") }
                 let parsed = try parse(text)
                 keep(key, value)
                 return parsed

@@ -99,7 +99,8 @@ enum ScalarParser {
         guard let unit = Unit(symbol: symbol) else {
             throw ScalarProblem(
                 "\"\(shown(symbol))\" is no unit the gateway knows",
-                hint: Spelling.hint(for: symbol, among: Unit.all.map(\.symbol)))
+                hint: Spelling.hint(for: symbol, among: Unit.all.map(\.symbol))
+                    ?? "units are spelled W, kW.h, V, A, Hz, m3/h, Cel")
         }
         return PhysicalQuantity(value: number, unit: unit)
     }
@@ -135,14 +136,15 @@ enum ScalarParser {
             let offset = try duration(String(trim(rest.dropFirst())))
             guard offset >= .zero else { break }
             // An offset that reaches into another day's sunset is a slip.
-            guard offset <= .seconds(12 * 3600) else {
-                throw ScalarProblem("\"\(shown(text))\" is more than 12h away from \(word)")
+            guard offset <= .seconds(6 * 3600) else {
+                throw ScalarProblem("\"\(shown(text))\" is more than 6h away from \(word)")
             }
             return make(sign == "-" ? .zero - offset : offset)
         }
         let parts = trimmed.split(separator: ":", omittingEmptySubsequences: false)
         let numbers = parts.compactMap { $0.count == 2 && $0.utf8.allSatisfy { $0 >= 48 && $0 <= 57 } ? Int($0) : nil }
-        guard parts.count == 2 || parts.count == 3, numbers.count == parts.count, numbers[0] < 24,
+        guard parts.count == 2 || parts.count == 3, numbers.count == parts.count,
+            numbers[0] < 24 || (numbers[0] == 24 && numbers.dropFirst().allSatisfy { $0 == 0 }),
             numbers.dropFirst().allSatisfy({ $0 < 60 })
         else {
             let hint =
@@ -162,11 +164,15 @@ enum ScalarParser {
         return Int64(text)
     }
 
+    /// Longest path shown in a message, in characters: Linux allows 4096, people read 200.
+    static let longestPath = 200
+
     /// A value in a message: on one line and not endless.
-    static func shown(_ text: String) -> String {
+    ///
+    /// - Parameter longest: in characters; 60 hold any name that was meant.
+    static func shown(_ text: String, longest: Int = 60) -> String {
         let line = String(text.map { $0.isNewline ? " " : $0 })
-        // Long enough for any name or path that was meant.
-        return line.count > 60 ? line.prefix(57) + "..." : line
+        return line.count > longest ? line.prefix(longest - 3) + "..." : line
     }
 
     static func trim(_ text: Substring) -> Substring {

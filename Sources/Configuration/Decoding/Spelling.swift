@@ -7,7 +7,12 @@ enum Spelling {
         var best: (word: String, distance: Int)?
         for candidate in known where candidate != word {
             let distance = distance(word.lowercased(), candidate.lowercased(), atMost: reach)
-            if distance <= reach, distance < best?.distance ?? .max { best = (candidate, distance) }
+            guard distance <= reach else { continue }
+            // Letters are forgotten more often than added: of two as near, the longer one is meant.
+            let isNearer = distance < best?.distance ?? .max
+            if isNearer || (distance == best?.distance && candidate.count > best?.word.count ?? 0) {
+                best = (candidate, distance)
+            }
         }
         return best?.word
     }

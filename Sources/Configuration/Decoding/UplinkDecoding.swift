@@ -158,7 +158,9 @@ struct UplinkDecoding {
             }
             let path = Files.join(Files.folder(of: file.position.file), file.text)
             if !Files.exists(path) {
-                reader.warning(at: file.position, "`\(key)`: there is no file \(ScalarParser.shown(path)) yet")
+                reader.warning(
+                    at: file.position,
+                    "`\(key)`: there is no file \(ScalarParser.shown(path, longest: ScalarParser.longestPath)) yet")
             }
             return path
         }

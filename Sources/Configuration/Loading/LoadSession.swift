@@ -105,7 +105,8 @@ final class LoadSession {
             let folder = Files.join(Files.folder(of: item.position.file), text)
             if !Files.exists(folder) {
                 collector.report(
-                    .warning, at: item.position, "`profiles`: there is no folder \(ScalarParser.shown(folder))")
+                    .warning, at: item.position,
+                    "`profiles`: there is no folder \(ScalarParser.shown(folder, longest: ScalarParser.longestPath))")
             }
             folders.append(YAMLNode(.text(folder), at: item.position))
         }
@@ -212,6 +213,12 @@ final class LoadSession {
             } else if let device {
                 parts.devices.append(device)
             }
+        }
+        // What never became a device: a range too long, a name that stands twice.
+        let covered = Set(sources.flatMap(\.keys))
+        for (part, failure) in collector.failed {
+            guard case .device(let name) = part, !covered.contains(name) else { continue }
+            parts.disabled.append(DisabledPart(part: part, position: failure.position, reason: failure.message))
         }
         return parts
     }

@@ -27,9 +27,15 @@ final class ProfileLibrary {
         guard let path = searched.map({ Files.join($0, name + ".yaml") }).first(where: Files.exists) else {
             let known = Set(searched.flatMap(Self.names(in:))).sorted()
             let place = searched.isEmpty ? "no folder" : searched.joined(separator: ", ")
+            // Enough names to see what kind of thing is wanted; the nearest one is in the hint.
+            let shown = 8
+            let expected =
+                known.isEmpty
+                ? "a profile there"
+                : "one of " + known.prefix(shown).joined(separator: ", ") + (known.count > shown ? ", ..." : "")
             collector.report(
                 .error, at: device.merged["profile"]?.position ?? device.position, title: "device \(device.written)",
-                "`profile`: there is no profile \"\(name)\" in \(place); expected one of them",
+                "`profile`: there is no profile \"\(name)\" in \(place); expected \(expected)",
                 hint: Spelling.hint(for: name, among: known), subject: .device(device.name))
             return false
         }

@@ -41,7 +41,7 @@ public struct LightingProgram: Sendable, Hashable {
 
     public let name: String
     public let position: SourcePosition
-    /// Outside of them a lamp is off.
+    /// Outside of them a lamp is off; empty: the program is always active.
     public let active: [ActivePeriod]
     public let steps: [Step]
 }

@@ -33,7 +33,7 @@ public enum SecretReference: Sendable, Hashable, CustomStringConvertible {
 
 /// A moment of each day.
 public enum DailyTime: Sendable, Hashable, CustomStringConvertible {
-    /// Seconds since local midnight, 0 to 86,399.
+    /// Seconds since local midnight, 0 to 86,400 (the end of the day).
     case clock(seconds: Int)
     case sunrise(offset: Duration)
     case sunset(offset: Duration)

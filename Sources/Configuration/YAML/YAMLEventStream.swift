@@ -97,6 +97,12 @@ struct YAMLEventStream: ~Copyable {
             case let other where other.hasPrefix("found unexpected end of stream"): "a quote is not closed"
             default: nil
             }
-        return YAMLProblem(place(parser.pointee.problem_mark), "not valid YAML: \(context)\(problem)", hint: hint)
+        let place = place(parser.pointee.problem_mark)
+        // Where a bracket or quote was opened says more than the end of the file, at which it was missed.
+        let opened = self.place(parser.pointee.context_mark)
+        let began =
+            parser.pointee.context != nil && opened.line < place.line
+            ? ", which began at line \(opened.line), column \(opened.column)" : ""
+        return YAMLProblem(place, "not valid YAML: \(context)\(problem)\(began)", hint: hint)
     }
 }
