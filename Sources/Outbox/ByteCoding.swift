@@ -86,6 +86,8 @@ struct ByteReader: Sendable {
 
     mutating func blob() throws(DecodingFailure) -> [UInt8] {
         let length = try count(limit: remaining)
+        // The length itself took bytes of what remained.
+        guard length <= remaining else { throw fail("the data end too early") }
         defer { position += length }
         return Array(bytes[position..<position + length])
     }

@@ -20,11 +20,13 @@ struct Gap: Sendable, Hashable {
     /// The uplinks that had not acknowledged them, joined with commas.
     var uplinks: String
 
-    /// Joins a later gap of the same cause when nothing lies between.
+    /// Joins a later gap of the same device and cause.
     mutating func merge(_ later: Gap) -> Bool {
         guard device == later.device, reason == later.reason, uplinks == later.uplinks else { return false }
-        // Events lie at sequences of their own with readings between: those always join.
-        guard device.isEmpty || later.first == last &+ 1 else { return false }
+        // Between neighbours of one retention lie readings of a higher class, which stay: `missing` says how many of the range went.
+        // Without joining them a long outage would end in as many gaps as batches. Events lie far apart as well.
+        let isNeighbour = later.first == last &+ 1 || (reason == Reason.retention.rawValue && later.first > last)
+        guard device.isEmpty || isNeighbour else { return false }
         first = min(first, later.first)
         last = max(last, later.last)
         missing += later.missing

@@ -134,8 +134,9 @@ public actor Outbox {
         return commit()
     }
 
+    /// - Parameter mayBeginAgain: false when this commit is the first into a file that was just begun anew.
     @discardableResult
-    private func commit() -> AppendOutcome {
+    private func commit(mayBeginAgain: Bool = true) -> AppendOutcome {
         do {
             let store = try usableStore()
             if !buffer.isEmpty || store.hasUnwrittenAcknowledgements || store.ledger.gapsChanged {
@@ -151,6 +152,8 @@ public actor Outbox {
             return .committed(lastSequence: store.ledger.lastSequence)
         } catch {
             fail(error)
+            // A destroyed file was replaced: what is in memory goes into the new one now.
+            if mayBeginAgain, error.code == .corrupt, failure == nil { return commit(mayBeginAgain: false) }
             return .delayed(error)
         }
     }

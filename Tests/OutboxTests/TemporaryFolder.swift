@@ -70,9 +70,13 @@ func execute(_ sql: String, at path: String) throws {
     }
 }
 
-func count(_ sql: String, at path: String) throws -> Int {
+/// Each byte of a blob as two digits.
+func hexadecimal(_ sql: String, at path: String) throws -> [String] {
     let database = try SQLiteDatabase(path: path)
-    return Int(try database.integer(sql))
+    var row = try database.prepare(sql)
+    guard try row.step() else { return [] }
+    let digits = Array(row.text(0))
+    return stride(from: 0, to: digits.count, by: 2).map { String(digits[$0..<$0 + 2]) }
 }
 
 /// Never commits by itself within a test.
