@@ -329,7 +329,7 @@ extension [SupervisionMachine.Action] {
         bench.run()
         let actions = bench.send(.breach(breach))
         #expect(actions.first == .kill)
-        #expect(actions.gone == ["the driver of bus 'meters' \(breach) and was killed"])
+        #expect(actions.gone == ["the driver of bus 'meters' was killed: it \(breach)"])
         #expect(actions.contains { if case .failPending = $0 { true } else { false } })
         bench.send(.exited(.signal(9)))
         #expect(bench.wait == .milliseconds(500))
