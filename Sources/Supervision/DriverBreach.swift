@@ -16,7 +16,7 @@ enum DriverBreach: Error, Sendable, Hashable, CustomStringConvertible {
     /// A message whose content cannot be.
     case nonsense(String)
 
-    /// The end of a sentence that begins with "the driver of bus X".
+    /// The end of a sentence that begins with "the driver of bus X was killed: it".
     var description: String {
         switch self {
         case .garbage(let detail):

@@ -9,7 +9,7 @@ extension SupervisionMachine {
         // It is ending anyway; a flood or a closed pipe only shortens it.
         case .stopping(let sequel): return kill(then: sequel, at: now)
         case .greeting, .configuring, .starting, .running:
-            let sentence = "\(subject) \(breach) and was killed"
+            let sentence = "\(subject) was killed: it \(breach)"
             if case .wrongVersion = breach { return fail(.refused(sentence), at: now) }
             return fail(.crash(sentence), at: now)
         }
