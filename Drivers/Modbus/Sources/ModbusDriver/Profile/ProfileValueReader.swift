@@ -30,6 +30,7 @@ struct ProfileValueReader {
         let name = pointName(map, quantityName)
         let quantity = quantityName.flatMap { Quantity(name: $0) }
         let kind = kind(map, codec, quantity)
+        codec.isIdentifier = kind == .text && !codec.type.isText
         let unit = unit(map, codec, kind, quantity)
         if let quantityName, quantity == nil, flags.isEmpty {
             let nearest = NearestKey.find(quantityName, in: Quantity.all.lazy.map(\.name))
