@@ -23,7 +23,8 @@ struct ProfileValueReader {
         let type = type(map, location?.table)
         var codec = RegisterCodec(type: type ?? .u16, layout: ProfileNumbers.layout(map, default: numbers.layout))
         codec.scale = scale(map)
-        codec.absent = map.keys.contains("absent") ? ProfileDefaults.absent(map.value("absent")) : fitting(defaults.absent, codec)
+        codec.absent =
+            map.keys.contains("absent") ? ProfileDefaults.absent(map.value("absent")) : fitting(defaults.absent, codec)
         codec.names = names(map, codec)
         let flags = flags(map, codec)
         let quantityName = map.required("quantity", "a quantity such as active_power")?.text()
@@ -103,7 +104,9 @@ struct ProfileValueReader {
     private func fitting(_ absent: Set<UInt64>, _ codec: RegisterCodec) -> Set<UInt64> {
         let bits = codec.type.width * 16
         guard !codec.type.isText, bits <= 64 else { return [] }
-        return absent.filter { $0.leadingZeroBitCount <= 64 - bits + 1 && (bits == 64 || $0 < UInt64(1) << UInt64(bits)) }
+        return absent.filter {
+            $0.leadingZeroBitCount <= 64 - bits + 1 && (bits == 64 || $0 < UInt64(1) << UInt64(bits))
+        }
     }
 
     private func names(_ map: NodeMap, _ codec: RegisterCodec) -> [UInt64: String] {
@@ -142,7 +145,8 @@ struct ProfileValueReader {
             phase = PointName.Phase(rawValue: text)
             if phase == nil {
                 value.error(
-                    "\(text) is no phase; expected total, \(PointName.Phase.allCases.map(\.rawValue).joined(separator: ", "))")
+                    "\(text) is no phase; expected total, \(PointName.Phase.allCases.map(\.rawValue).joined(separator: ", "))"
+                )
             }
         }
         let tariff = map.integer("tariff", in: PointName.tariffs)
