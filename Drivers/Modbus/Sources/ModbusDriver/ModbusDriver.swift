@@ -5,7 +5,8 @@ public import Telemetry
 /// Utility meters and other devices on Modbus RTU and Modbus TCP, by profile.
 public actor ModbusDriver: BusDriver {
     public static let identity = DriverIdentity(
-        name: "modbus", version: "0.1.0", busOptions: BusOptions.descriptions, deviceOptions: DeviceOptions.descriptions,
+        name: "modbus", version: "0.1.0", busOptions: BusOptions.descriptions,
+        deviceOptions: DeviceOptions.descriptions,
         // A query of a device with many blocks, each tried twice with the longest time-out, fits in.
         stallAfter: .seconds(30))
 

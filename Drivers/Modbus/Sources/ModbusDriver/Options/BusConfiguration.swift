@@ -16,7 +16,8 @@ struct BusConfiguration {
         let bus = NodePlace(.bus)
         let port = PortAddress(configure.port)
         if port == nil {
-            diagnostics.error("\"\(configure.port)\" is no port; expected \(PortAddress.forms)", at: bus.appending("port"))
+            diagnostics.error(
+                "\"\(configure.port)\" is no port; expected \(PortAddress.forms)", at: bus.appending("port"))
         }
         options = BusOptions(
             configure.hasOptions ? configure.options : nil, port: port, diagnostics: diagnostics)
@@ -38,7 +39,8 @@ struct BusConfiguration {
             let address = Self.words(target, site)
             if site.unit != nil, let other = taken.updateValue(entry.name, forKey: address) {
                 diagnostics.error(
-                    "\(address) is the device \(other) already; two devices need two addresses", at: place.appending("address"))
+                    "\(address) is the device \(other) already; two devices need two addresses",
+                    at: place.appending("address"))
             }
             if profile == nil {
                 let isSent = configure.profiles.contains { $0.name == entry.profile }

@@ -53,7 +53,8 @@ struct DeviceOptions: Sendable {
     static let descriptions: [DriverOptionDescription] = [
         option("address", "number", "", "unit (slave) address: 1 to 247, on TCP 0 to 255", required: true),
         option("host", "text", "", "HOST or HOST:PORT, on a bus with port: tcp"),
-        option("ct_ratio", "number", "1", "current transformers, 250 or 250/5, for a meter that gives secondary values"),
+        option(
+            "ct_ratio", "number", "1", "current transformers, 250 or 250/5, for a meter that gives secondary values"),
         option("vt_ratio", "number", "1", "voltage transformers, for a meter that gives secondary values"),
         option("invert", "flag", "false", "the meter is mounted the other way round: import and export change places"),
         option("pulse", "map", "", "{per, start, at}: what one pulse is worth, for a pulse input"),
@@ -67,7 +68,8 @@ struct DeviceOptions: Sendable {
 
     init(_ device: DriverDevice, port: PortAddress?, profile: ModbusProfile?, diagnostics: Diagnostics) {
         let map = NodeMap(
-            device.hasOptions ? device.options : nil, place: NodePlace(.device, name: device.name), diagnostics: diagnostics)
+            device.hasOptions ? device.options : nil, place: NodePlace(.device, name: device.name),
+            diagnostics: diagnostics)
         if let value = map.required("address", "the unit address, such as 1") {
             unit = value.integer(in: port?.units ?? 0...255)
         }
@@ -97,11 +99,12 @@ struct DeviceOptions: Sendable {
         case 2:
             if let top = parts[0]?.integer, let bottom = parts[1]?.integer, bottom > 0, top > 0 {
                 // Exact or not at all: a bill is not multiplied by 33.333.
-                ratio = (0...9).lazy.compactMap { places in
-                    let (shifted, overflow) = top.multipliedReportingOverflow(by: power(places))
-                    return !overflow && shifted % bottom == 0
-                        ? ExactDecimal(mantissa: shifted / bottom, exponent: -Int32(places)) : nil
-                }.first
+                ratio =
+                    (0...9).lazy.compactMap { places in
+                        let (shifted, overflow) = top.multipliedReportingOverflow(by: power(places))
+                        return !overflow && shifted % bottom == 0
+                            ? ExactDecimal(mantissa: shifted / bottom, exponent: -Int32(places)) : nil
+                    }.first
             }
         default: break
         }
@@ -111,7 +114,8 @@ struct DeviceOptions: Sendable {
         }
         if let profile, profile.limits.ratio == .applied, ratio != ExactDecimal(1) {
             value.error(
-                "\(profile.name) multiplies by the ratio itself: set it in the meter, not here, or every value is counted twice")
+                "\(profile.name) multiplies by the ratio itself: set it in the meter, not here, or every value is counted twice"
+            )
         }
         return ratio
     }

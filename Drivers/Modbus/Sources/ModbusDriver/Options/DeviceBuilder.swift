@@ -122,7 +122,9 @@ struct DeviceBuilder {
     private static func firstRange(of word: String, in text: String) -> Range<String.Index>? {
         var start = text.startIndex
         while start < text.endIndex {
-            if text[start...].hasPrefix(word), let end = text.index(start, offsetBy: word.count, limitedBy: text.endIndex) {
+            if text[start...].hasPrefix(word),
+                let end = text.index(start, offsetBy: word.count, limitedBy: text.endIndex)
+            {
                 return start..<end
             }
             start = text.index(after: start)

@@ -176,7 +176,9 @@ extension ModbusDevice {
     /// A block of these points only.
     func block(of indices: [Int], like block: RegisterBlock) -> RegisterBlock {
         let ranges = indices.map { points[$0].value.addresses }
-        guard let first = ranges.map(\.lowerBound).min(), let last = ranges.map(\.upperBound).max() else { return block }
+        guard let first = ranges.map(\.lowerBound).min(), let last = ranges.map(\.upperBound).max() else {
+            return block
+        }
         return RegisterBlock(
             table: block.table, address: first, count: last - first + 1, points: indices, interval: block.interval)
     }

@@ -37,7 +37,8 @@ extension BusEngine {
             // One plan for all of them, whatever their intervals.
             .map { DevicePoint(index: $0.index, value: $0.value, interval: DeviceBuilder.standardInterval) }
         var samples = self.samples(
-            wanted.filter { device.plan.refused.contains($0.index) }.map { ($0.index, .bad(.notSupported)) }, at: clock())
+            wanted.filter { device.plan.refused.contains($0.index) }.map { ($0.index, .bad(.notSupported)) },
+            at: clock())
         var blocks = device.plan.blocks(wanted)
         while !blocks.isEmpty {
             let block = blocks.removeFirst()

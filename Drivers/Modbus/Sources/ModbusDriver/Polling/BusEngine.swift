@@ -167,7 +167,7 @@ final class BusEngine {
         let wasOpen = link.isOpen
         let rest = max(pause, device.pause)
         var exchange = link.exchange(request, unit: device.unit, timeout: device.timeout, pause: rest)
-        if case .gone = exchange.outcome, link.hasTransactions, wasOpen {
+        if case .gone = exchange.outcome, link.survivesLateAnswers, wasOpen {
             // Many devices close a connection that was idle: that is no failure until a new one fails too.
             exchange = link.exchange(request, unit: device.unit, timeout: device.timeout, pause: rest)
         }
@@ -177,7 +177,7 @@ final class BusEngine {
         case .answer: isSick = false
         case .silence, .broken, .gone: isSick = true
         }
-        if isSick, !link.hasTransactions {
+        if isSick, !link.survivesLateAnswers {
             late[lateKey(request, device)] = exchange.ended.advanced(by: options.late)
         }
         meter.count(
@@ -219,7 +219,7 @@ final class BusEngine {
 
     /// The line itself is gone. On a serial line that is one event for all its devices.
     func gone(_ index: Int, _ exchange: Exchange, _ request: ModbusRequest, _ reason: String) {
-        guard !links[devices[index].link].hasTransactions, case .some = serialLink else {
+        guard !links[devices[index].link].survivesLateAnswers, case .some = serialLink else {
             missed(index, exchange, request, reason)
             return
         }

@@ -57,5 +57,7 @@ struct BusMeter: Sendable {
         return UInt32(min(1_000, max(0, lastShare * 1_000)))
     }
 
-    private static func microseconds(_ duration: Duration) -> UInt64 { UInt64(max(0, duration.wholeNanoseconds / 1_000)) }
+    private static func microseconds(_ duration: Duration) -> UInt64 {
+        UInt64(max(0, duration.wholeNanoseconds / 1_000))
+    }
 }

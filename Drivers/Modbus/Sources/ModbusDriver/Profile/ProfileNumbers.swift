@@ -27,7 +27,8 @@ struct ProfileNumbers {
         base =
             map.choice(
                 "base",
-                ["wire": .wire, "one_based": .oneBased, "modicon": .modicon, "wire_minus_30000": Base.minus30000]) ?? .wire
+                ["wire": .wire, "one_based": .oneBased, "modicon": .modicon, "wire_minus_30000": Base.minus30000])
+            ?? .wire
         table = map.choice("table", Self.tables) ?? .holding
         layout = Self.layout(map, default: layout)
         map.finish()
@@ -36,7 +37,9 @@ struct ProfileNumbers {
     static func layout(_ map: NodeMap, default standard: WordLayout) -> WordLayout {
         var layout = standard
         if let low = map.choice("word_order", ["high_first": false, "low_first": true]) { layout.isLowWordFirst = low }
-        if let swapped = map.choice("byte_order", ["normal": false, "swapped": true]) { layout.isByteSwapped = swapped }
+        if let swapped = map.choice("byte_order", ["normal": false, "swapped": true]) {
+            layout.isByteSwapped = swapped
+        }
         return layout
     }
 
@@ -63,7 +66,9 @@ struct ProfileNumbers {
         case .modicon:
             let digit = [RegisterTable.coil: 0, .discrete: 1, .input: 3, .holding: 4][table] ?? 4
             // Five digits (40001) up to 9,999 registers, six (400001) beyond.
-            address = number >= 100_000 || digit == 0 && number > 9_999 ? number - digit * 100_000 - 1 : number - digit * 10_000 - 1
+            address =
+                number >= 100_000 || digit == 0 && number > 9_999
+                ? number - digit * 100_000 - 1 : number - digit * 10_000 - 1
         }
         return (0...0xFFFF).contains(address) ? address : nil
     }

@@ -11,7 +11,8 @@ struct ProfileReader {
     ]
     /// Keys of the profile format that need more than this version does.
     static let laterValueKeys = [
-        "scale_from", "unit_from", "times", "sign_from", "minus", "plus", "codec", "good_when", "instances", "only_when",
+        "scale_from", "unit_from", "times", "sign_from", "minus", "plus", "codec", "good_when", "instances",
+        "only_when",
         "pulse", "group",
     ]
 
@@ -36,7 +37,8 @@ struct ProfileReader {
         }
         if let written = root.text("profile"), written != name {
             diagnostics.error(
-                "the profile calls itself \(written), its file \(name); they must be the same", at: place.appending("profile"))
+                "the profile calls itself \(written), its file \(name); they must be the same",
+                at: place.appending("profile"))
         }
         profile.version = root.text("version") ?? "1"
         profile.medium =
@@ -68,7 +70,8 @@ struct ProfileReader {
         let list = root.required("values", "a list of values")?.list() ?? []
         if list.count > Self.valueLimit {
             diagnostics.error(
-                "\(list.count) values, more than the \(Self.valueLimit) a profile may have", at: place.appending("values"))
+                "\(list.count) values, more than the \(Self.valueLimit) a profile may have",
+                at: place.appending("values"))
         }
         for item in list.prefix(Self.valueLimit) {
             guard let map = item.map() else { continue }
@@ -108,7 +111,8 @@ struct ProfileReader {
         limits.maximumRegisters = map.integer("max_registers", in: 1...125) ?? limits.maximumRegisters
         limits.gaps =
             map.choice(
-                "gaps", ["error": .error, "zeros": .zeros, "readable": .readable, "unknown": ModbusProfile.Gaps.unknown])
+                "gaps",
+                ["error": .error, "zeros": .zeros, "readable": .readable, "unknown": ModbusProfile.Gaps.unknown])
             ?? limits.gaps
         limits.isEvenOnly = map.flag("even_only") ?? false
         limits.pause = map.duration("pause", in: .zero ... .seconds(1)) ?? .zero
@@ -164,7 +168,8 @@ struct ProfileReader {
             }
             for never in profile.neverRead where never.table == value.table && never.range.overlaps(value.addresses) {
                 diagnostics.error(
-                    "\(value.name) at \(hex(UInt16(clamping: value.address))) lies in never_read", at: place.appending("values"))
+                    "\(value.name) at \(hex(UInt16(clamping: value.address))) lies in never_read",
+                    at: place.appending("values"))
             }
         }
         if list.isEmpty && !diagnostics.hasErrors(.profile, name: name) {

@@ -23,13 +23,15 @@ struct ProfileValueReader {
         let type = type(map, location?.table)
         var codec = RegisterCodec(type: type ?? .u16, layout: ProfileNumbers.layout(map, default: numbers.layout))
         codec.scale = scale(map)
-        codec.absent = map.keys.contains("absent") ? ProfileDefaults.absent(map.value("absent")) : fitting(defaults.absent, codec)
+        codec.absent =
+            map.keys.contains("absent") ? ProfileDefaults.absent(map.value("absent")) : fitting(defaults.absent, codec)
         codec.names = names(map, codec)
         let flags = flags(map, codec)
         let quantityName = map.required("quantity", "a quantity such as active_power")?.text()
         let name = pointName(map, quantityName)
         let quantity = quantityName.flatMap { Quantity(name: $0) }
         let kind = kind(map, codec, quantity)
+        codec.isIdentifier = kind == .text && !codec.type.isText
         let unit = unit(map, codec, kind, quantity)
         if let quantityName, quantity == nil, flags.isEmpty {
             let nearest = NearestKey.find(quantityName, in: Quantity.all.lazy.map(\.name))
@@ -102,7 +104,9 @@ struct ProfileValueReader {
     private func fitting(_ absent: Set<UInt64>, _ codec: RegisterCodec) -> Set<UInt64> {
         let bits = codec.type.width * 16
         guard !codec.type.isText, bits <= 64 else { return [] }
-        return absent.filter { $0.leadingZeroBitCount <= 64 - bits + 1 && (bits == 64 || $0 < UInt64(1) << UInt64(bits)) }
+        return absent.filter {
+            $0.leadingZeroBitCount <= 64 - bits + 1 && (bits == 64 || $0 < UInt64(1) << UInt64(bits))
+        }
     }
 
     private func names(_ map: NodeMap, _ codec: RegisterCodec) -> [UInt64: String] {
@@ -141,7 +145,8 @@ struct ProfileValueReader {
             phase = PointName.Phase(rawValue: text)
             if phase == nil {
                 value.error(
-                    "\(text) is no phase; expected total, \(PointName.Phase.allCases.map(\.rawValue).joined(separator: ", "))")
+                    "\(text) is no phase; expected total, \(PointName.Phase.allCases.map(\.rawValue).joined(separator: ", "))"
+                )
             }
         }
         let tariff = map.integer("tariff", in: PointName.tariffs)

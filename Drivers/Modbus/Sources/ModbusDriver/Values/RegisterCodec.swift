@@ -12,6 +12,8 @@ struct RegisterCodec: Sendable, Hashable {
     var names: [UInt64: String] = [:]
     /// Flags are those bits; the value is true when any of them is set.
     var mask: UInt64?
+    /// The number is a name (a serial number): told as text, never scaled or rounded.
+    var isIdentifier = false
     /// The meter counts the other way round than this installation.
     var isInverted = false
 
@@ -49,6 +51,7 @@ struct RegisterCodec: Sendable, Hashable {
 
     private func scaled(_ raw: ExactDecimal?) -> Decoded {
         guard let raw, let value = raw.multiplied(by: scale) else { return .bad(.outOfRange) }
+        if isIdentifier { return .good(.text(value.description)) }
         return .good(.number(isInverted ? value.negated : value))
     }
 

@@ -13,8 +13,6 @@ final class LibmodbusLink: ModbusLink {
     static let resynchronisationLimit: Duration = .milliseconds(2_500)
     /// Connecting to a host in the next street takes milliseconds, over a mobile network a second or two.
     static let connectTimeout: Duration = .seconds(2)
-    /// Late answers to earlier transactions that are skipped while we wait for ours.
-    static let staleAnswerLimit = 8
 
     let address: PortAddress
     let settings: SerialSettings
@@ -23,8 +21,6 @@ final class LibmodbusLink: ModbusLink {
     private var lock: PortLock?
     /// The line may be used again from here on.
     private var free = BootInstant(nanoseconds: 0)
-    /// libmodbus counts transactions from 1 on each new handle.
-    private var transaction: UInt16 = 0
 
     init(_ address: PortAddress, _ settings: SerialSettings, turnaround: Duration) {
         self.address = address
@@ -45,7 +41,7 @@ final class LibmodbusLink: ModbusLink {
     var silence: Duration { address.isSerial ? settings.silence : .zero }
     func wireTime(bytes: Int) -> Duration { address.isSerial ? settings.time(characters: bytes) : .zero }
 
-    var hasTransactions: Bool { isTCP }
+    var survivesLateAnswers: Bool { isTCP }
 
     private var isTCP: Bool {
         if case .tcp = address { true } else { false }
@@ -59,7 +55,6 @@ final class LibmodbusLink: ModbusLink {
         case .rtuOverTCP(let host): try connect(ModbusContext(rtuOver: host), host)
         case .hosts: throw LinkFailure(message: "no host is named", isRetriable: false)
         }
-        transaction = 0
     }
 
     func close() {
@@ -135,51 +130,39 @@ final class LibmodbusLink: ModbusLink {
         let deadline = BootClock.now().advanced(by: limit)
         drain()
         context?.set(timeout: limit, byteTimeout: address.isSerial ? Self.serialByteTimeout : timeout)
-        transaction &+= 1
         let code = context?.send(unit: unit, data) ?? ENOTCONN
         guard code == 0 else { return (.gone("\(title): \(ModbusContext.text(code))"), []) }
-        for _ in 0..<Self.staleAnswerLimit {
-            switch context?.receive() ?? .failure(ENOTCONN) {
-            case .frame(let frame):
-                guard let body = check(frame) else { break }
-                guard body.first == unit else {
-                    resynchronise()
-                    return (.broken("an answer of unit \(body.first ?? 0)"), frame)
-                }
-                do {
-                    return (.answer(try ModbusAnswer(Array(body.dropFirst()), to: request)), frame)
-                } catch {
-                    resynchronise()
-                    return (.broken(error.reason), frame)
-                }
-            case .foreign:
-                resynchronise()
-                return (.broken("an answer of another unit"), [])
-            case .failure(ETIMEDOUT):
-                // libmodbus says the same of no answer and of one that stops; the latter ends before our time is over.
-                return BootClock.now() < deadline ? garbled("an answer that stops in the middle") : (.silence, [])
-            case .failure(ModbusContext.badCRC): return garbled("a checksum error")
-            case .failure(ModbusContext.badData): return garbled("more bytes than a frame can have")
-            case .failure(let code):
-                return (.gone("\(title): \(ModbusContext.text(code))"), [])
+        switch context?.receive() ?? .failure(ENOTCONN) {
+        case .frame(let frame):
+            guard let body = check(frame) else { return garbled("an answer with a broken header", frame) }
+            guard body.first == unit else { return garbled("an answer of unit \(body.first ?? 0)", frame) }
+            do {
+                return (.answer(try ModbusAnswer(Array(body.dropFirst()), to: request)), frame)
+            } catch {
+                return garbled(error.reason, frame)
             }
-            // A late answer to an earlier transaction: ours may still come.
-            let left = deadline.duration(since: BootClock.now())
-            guard left > .zero else { return (.silence, []) }
-            context?.set(timeout: left, byteTimeout: timeout)
+        case .foreign: return garbled("an answer of another unit")
+        case .failure(ETIMEDOUT):
+            // libmodbus says the same of no answer and of one that stops; the latter ends before our time is over.
+            if BootClock.now() < deadline { return garbled("an answer that stops in the middle") }
+            // On a connection a late answer would stand before the next one for ever: it goes down with the connection.
+            if isTCP { close() }
+            return (.silence, [])
+        case .failure(ModbusContext.badCRC): return garbled("a checksum error")
+        case .failure(ModbusContext.badData): return garbled("more bytes than a frame can have")
+        case .failure(let code): return (.gone("\(title): \(ModbusContext.text(code))"), [])
         }
-        return garbled("nothing but answers to earlier requests")
     }
 
-    private func garbled(_ what: String) -> (Exchange.Outcome, [UInt8]) {
+    private func garbled(_ what: String, _ received: [UInt8] = []) -> (Exchange.Outcome, [UInt8]) {
         resynchronise()
-        return (.broken(what), [])
+        return (.broken(what), received)
     }
 
-    /// Unit and data of a frame; nil when it answers another transaction.
+    /// Unit and data of a frame. libmodbus sends raw requests with transaction 0.
     private func check(_ frame: [UInt8]) -> [UInt8]? {
         guard isTCP else { return Array(frame.dropLast(2)) }
-        guard frame.count > 7, UInt16(frame[0]) << 8 | UInt16(frame[1]) == transaction, frame[2] == 0, frame[3] == 0
+        guard frame.count > 7, frame.prefix(4).allSatisfy({ $0 == 0 })
         else { return nil }
         return Array(frame.dropFirst(6))
     }
@@ -189,7 +172,9 @@ final class LibmodbusLink: ModbusLink {
         guard !isTCP, let descriptor = context?.descriptor else { return }
         var buffer = [UInt8](repeating: 0, count: 512)
         // 16 rounds are 8 KB: a line that still talks then is caught by the frame check.
-        for _ in 0..<16 where candela_bytes_waiting(descriptor) > 0 { _ = Glibc.read(descriptor, &buffer, buffer.count) }
+        for _ in 0..<16 where candela_bytes_waiting(descriptor) > 0 {
+            _ = Glibc.read(descriptor, &buffer, buffer.count)
+        }
     }
 
     /// Waits until nothing has come for 3.5 characters, so that the next frame is seen from its start.

@@ -8,8 +8,8 @@ protocol ModbusLink: AnyObject {
     var isOpen: Bool { get }
     /// Wire time of so many bytes, in one direction; zero where it does not matter (TCP).
     func wireTime(bytes: Int) -> Duration
-    /// Answers name the request they belong to, so that a late one is never taken for another.
-    var hasTransactions: Bool { get }
+    /// A late answer can never be taken for the answer to another request: it went down with its connection.
+    var survivesLateAnswers: Bool { get }
     /// Silence that the line needs before each request.
     var silence: Duration { get }
 
