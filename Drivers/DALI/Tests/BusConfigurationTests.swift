@@ -47,11 +47,12 @@ import Testing
         #expect(configuration.gear.map(\.name) == ["north", "east"])
     }
 
-    @Test(arguments: [
-        (["address": "64"], ["address"], "0 to 63"), (["address": "x"], ["address"], "0 to 63"),
-        (["addres": "3"], ["addres"], "did you mean address?"), (["curve": "log"], ["curve"], "logarithmic"),
-        (["fade": "3s"], ["fade"], "0.7 s, 1 s"), (["fade": "2"], ["fade"], "unit"),
-    ] as [([String: String], [String], String)])
+    @Test(
+        arguments: [
+            (["address": "64"], ["address"], "0 to 63"), (["address": "x"], ["address"], "0 to 63"),
+            (["addres": "3"], ["addres"], "did you mean address?"), (["curve": "log"], ["curve"], "logarithmic"),
+            (["fade": "3s"], ["fade"], "0.7 s, 1 s"), (["fade": "2"], ["fade"], "unit"),
+        ] as [([String: String], [String], String)])
     func `a wrong device option is named with its place`(
         _ options: [String: String], _ path: [String], _ text: String
     ) {
@@ -61,10 +62,12 @@ import Testing
         #expect(answer.devices.map(\.usable) == [false])
     }
 
-    @Test(arguments: [
-        (["interface": "foxtron"], "not in this version"), (["interface": "sevenlab"], "not in this version"),
-        (["interface": "lubba"], "did you mean luba?"), (["baud": "7"], "1200"), (["parity": "even"], "unknown key parity"),
-    ] as [([String: String], String)])
+    @Test(
+        arguments: [
+            (["interface": "foxtron"], "not in this version"), (["interface": "sevenlab"], "not in this version"),
+            (["interface": "lubba"], "did you mean luba?"), (["baud": "7"], "1200"),
+            (["parity": "even"], "unknown key parity"),
+        ] as [([String: String], String)])
     func `a wrong bus option is named`(_ options: [String: String], _ text: String) {
         let (_, answer) = BusConfiguration.read(
             Configuration.message([Configuration.device(0, address: 3)], options: options))

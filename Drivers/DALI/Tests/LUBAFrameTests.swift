@@ -92,7 +92,9 @@ struct LUBAVector: Sendable, CustomTestStringConvertible {
         let frame = try #require(next)
         #expect(frame.command == LUBA.Code.event)
         #expect(LUBA.Event(frame.data) == expected)
-        #expect(LUBA.Event.tick(frame.data) == (expected == .sent(id: 1, ForwardFrame(bits: 16, data: 0x03A0)) ? 1234 : 1250))
+        #expect(
+            LUBA.Event.tick(frame.data)
+                == (expected == .sent(id: 1, ForwardFrame(bits: 16, data: 0x03A0)) ? 1234 : 1250))
     }
 
     /// All answers and events in one stream, and what must come out of it.

@@ -136,7 +136,8 @@ import Testing
         #expect(answer.done?.outcome == .failed)
         #expect(
             answer.done?.reason
-                == "short address 3 is at level 254 (100 %) instead of level 229 (50.53 %), and it reports a lamp failure")
+                == "short address 3 is at level 254 (100 %) instead of level 229 (50.53 %), and it reports a lamp failure"
+        )
         #expect(answer.done?.readBack.number.exact == ExactDecimal(100))
     }
 
@@ -295,11 +296,13 @@ import Testing
         let bench = Bench([3: ScriptedGear(level: 254)])
         try bench.start()
         let wrong: [(Bench.Answer, String)] = [
-            (bench.submit(0, value: percent("101")), "0 to 100 %"), (bench.submit(0, value: percent("-1")), "0 to 100 %"),
+            (bench.submit(0, value: percent("101")), "0 to 100 %"),
+            (bench.submit(0, value: percent("-1")), "0 to 100 %"),
             (bench.submit(0, value: .text("bright")), "takes a number"),
             (bench.submit(0, point: .on, value: percent("1")), "true or false"),
             (bench.submit(0, point: .lampFailure, value: .flag(false)), "read-only"),
-            (bench.submit(0, action: "explode"), "no action explode"), (bench.submit(9, value: percent("1")), "number 9"),
+            (bench.submit(0, action: "explode"), "no action explode"),
+            (bench.submit(9, value: percent("1")), "number 9"),
         ]
         for (answer, text) in wrong {
             #expect(answer.done?.outcome == .rejected)

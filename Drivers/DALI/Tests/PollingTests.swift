@@ -133,7 +133,8 @@ import Testing
         bench.run(for: .seconds(5))
         #expect(bench.openings == 1)
         bench.interface.isGone = true
-        bench.openFailure = SerialPortError(code: .notThere, path: "/dev/ttyUSB0", description: "/dev/ttyUSB0 is not there")
+        bench.openFailure = SerialPortError(
+            code: .notThere, path: "/dev/ttyUSB0", description: "/dev/ttyUSB0 is not there")
         bench.run(for: .seconds(40))
         #expect(!bench.engine.portState.isOpen)
         #expect(bench.engine.portState.detail.contains("is not there"))

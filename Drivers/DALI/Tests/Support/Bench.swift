@@ -15,7 +15,10 @@ final class Bench {
     var openFailure: SerialPortError?
 
     /// - Parameter gear: by short address; their device names are `lamp-<address>`, their indices count from 0 by address.
-    init(_ gear: [UInt8: ScriptedGear], interval: UInt64 = 10_000, options: [String: String] = [:], readOnly: Bool = false) {
+    init(
+        _ gear: [UInt8: ScriptedGear], interval: UInt64 = 10_000, options: [String: String] = [:],
+        readOnly: Bool = false
+    ) {
         interface = ScriptedInterface(clock: clock)
         interface.gear = gear
         let interface = interface
@@ -145,7 +148,9 @@ enum Configuration {
         var profile = DriverProfile()
         profile.name = "dali-luminaire"
         profile.source = "dali-luminaire.yaml"
-        profile.content = Self.map(["driver": text("dali"), "version": text("1"), "interval": text("60s"), "points": list])
+        profile.content = Self.map([
+            "driver": text("dali"), "version": text("1"), "interval": text("60s"), "points": list,
+        ])
         return profile
     }
 

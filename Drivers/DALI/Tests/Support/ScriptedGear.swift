@@ -65,7 +65,8 @@ final class ScriptedGear {
         enabledType = nil
         if (0x20...0x81).contains(opcode) {
             defer { lastConfiguration = (opcode, now) }
-            guard let last = lastConfiguration, last.opcode == opcode, now.duration(since: last.at) <= .milliseconds(100)
+            guard let last = lastConfiguration, last.opcode == opcode,
+                now.duration(since: last.at) <= .milliseconds(100)
             else { return nil }
             if opcode == 0x25 { identified += 1 }
             if opcode == 0x2E { fadeIndex = min(transferRegister, 15) }

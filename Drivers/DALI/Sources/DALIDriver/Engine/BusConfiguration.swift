@@ -31,7 +31,8 @@ struct BusConfiguration {
     /// - Returns: what can be used, and the answer with everything that is wrong.
     static func read(_ message: DriverConfigure) -> (BusConfiguration, DriverConfigured) {
         let diagnostics = Diagnostics()
-        let options = NodeMap(message.hasOptions ? message.options : nil, place: NodePlace(.bus), diagnostics: diagnostics)
+        let options = NodeMap(
+            message.hasOptions ? message.options : nil, place: NodePlace(.bus), diagnostics: diagnostics)
         let kind = interface(options)
         let baud = options.integer("baud", in: 1_200...4_000_000)
         options.finish()

@@ -48,7 +48,9 @@ extension BusEngine {
         } else if gear[position].isOffline {
             var backoff =
                 probes[position]
-                ?? Backoff(first: max(Self.missRetry, min(gear[position].interval, Self.longestProbe)), longest: Self.longestProbe)
+                ?? Backoff(
+                    first: max(Self.missRetry, min(gear[position].interval, Self.longestProbe)),
+                    longest: Self.longestProbe)
             backoff.failed(at: now)
             probes[position] = backoff
             scheduler.release(position, due: backoff.notBefore ?? now)

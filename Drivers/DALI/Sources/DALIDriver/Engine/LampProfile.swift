@@ -13,7 +13,8 @@ struct LampProfile {
         let place = NodePlace(.profile, name: profile.name)
         let content = NodeMap(profile.hasContent ? profile.content : nil, place: place, diagnostics: diagnostics)
         if let driver = content.required("driver", "dali")?.text(), driver != "dali" {
-            diagnostics.error("a profile of driver \(driver.prefix(40)) for a bus of driver dali", at: place.appending("driver"))
+            diagnostics.error(
+                "a profile of driver \(driver.prefix(40)) for a bus of driver dali", at: place.appending("driver"))
         }
         version = content.text("version") ?? ""
         _ = content.text("description")

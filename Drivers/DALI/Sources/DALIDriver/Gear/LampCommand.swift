@@ -182,7 +182,8 @@ struct LampCommand: GearRun {
             guard attempts >= GearIdentification.attempts else { return }
             finish(
                 .noAnswer,
-                "\(gear.address) has never answered, so its curve is unknown and nothing was sent; 0 and 100 % would be")
+                "\(gear.address) has never answered, so its curve is unknown and nothing was sent; 0 and 100 % would be"
+            )
         }
     }
 
@@ -269,7 +270,8 @@ struct LampCommand: GearRun {
             gear.minimum = nil
             gear.maximum = nil
             let lamp = status?.contains(.lampFailure) == true ? ", and it reports a lamp failure" : ""
-            finish(.failed, "\(gear.address) is at \(gear.levelText(level)) instead of \(gear.levelText(target))\(lamp)")
+            finish(
+                .failed, "\(gear.address) is at \(gear.levelText(level)) instead of \(gear.levelText(target))\(lamp)")
         }
     }
 

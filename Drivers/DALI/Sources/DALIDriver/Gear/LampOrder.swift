@@ -27,7 +27,8 @@ enum LampOrder: Sendable, Hashable {
         case "set": self = try Self.set(command, gear: gear)
         default:
             throw Refusal(
-                reason: "a lamp knows no action \(command.action.prefix(40)); it knows set, off, recall_max and identify")
+                reason:
+                    "a lamp knows no action \(command.action.prefix(40)); it knows set, off, recall_max and identify")
         }
     }
 
