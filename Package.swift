@@ -117,6 +117,7 @@ let package = Package(
             "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry"],
             path: "Drivers/Modbus/Tests"),
         tests(
-            "DALIDriverTests", ["DALIDriver", "DriverKit", "DriverProtocol", "Telemetry"], path: "Drivers/DALI/Tests"),
+            "DALIDriverTests", ["DALIDriver", "DriverKit", "DriverProtocol", "Telemetry", protobuf],
+            path: "Drivers/DALI/Tests"),
     ]
 )

@@ -87,7 +87,7 @@ public struct SerialPort: ~Copyable {
     /// True when one of `events` is there, false when the deadline passed.
     private func wait(for events: Int16, until deadline: BootInstant) throws(SerialPortError) -> Bool {
         while true {
-            let left = deadline.nanoseconds - candela_boottime_nanoseconds()
+            let left = deadline.nanoseconds - BootClock.now().nanoseconds
             // Rounded up: a wait cut to 0 ms would spin through the last millisecond.
             let milliseconds = left <= 0 ? 0 : Int32(min(left / 1_000_000 + 1, 60_000))
             var entry = pollfd(fd: opened.descriptor, events: events, revents: 0)
@@ -97,7 +97,7 @@ public struct SerialPort: ~Copyable {
                 throw .gone(path, errno: entry.revents & Int16(POLLNVAL) != 0 ? EBADF : EIO)
             }
             if count < 0, errno != EINTR { throw .exchanging(path, "waiting for", errno: errno) }
-            if count == 0, candela_boottime_nanoseconds() >= deadline.nanoseconds { return false }
+            if count == 0, BootClock.now().nanoseconds >= deadline.nanoseconds { return false }
         }
     }
 }

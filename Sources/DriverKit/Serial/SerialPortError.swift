@@ -6,8 +6,8 @@ public struct SerialPortError: Error, Sendable, Hashable, CustomStringConvertibl
     public enum Code: Sendable, Hashable {
         /// Nothing has this path: not plugged in, or another name.
         case notThere
-        /// Another process has the port. The process id is known when /proc tells it.
-        case held(by: Int32?)
+        /// Another process has the port: "PID (name)" when /proc tells it.
+        case held(by: String?)
         /// The user may not open it.
         case noPermission
         /// The path is no serial port, or the driver of the port refuses a setting.
@@ -53,10 +53,10 @@ extension SerialPortError {
     }
 
     static func held(_ path: String, canonical: String, errno: Int32) -> SerialPortError {
-        let holder = SerialPortHolder.find(canonical)
-        let who = holder.map { "process \($0.process) (\($0.name))" } ?? "another process"
+        let holder = PortHolder.find(path: canonical)
+        let who = holder.map { "process \($0)" } ?? "another process"
         return SerialPortError(
-            code: .held(by: holder?.process), path: path, errno: errno,
+            code: .held(by: holder), path: path, errno: errno,
             description: "\(path) is in use by \(who): stop it, or give one of the two another port")
     }
 
@@ -102,8 +102,6 @@ extension SerialPortError {
     }
 
     private static func systemMessage(_ errno: Int32) -> String {
-        guard errno != 0 else { return "end of file" }
-        // Thread-safe since glibc 2.32: unknown numbers are written to a buffer of the thread's own.
-        return String(cString: strerror(errno))
+        errno == 0 ? "end of file" : errorText(errno)
     }
 }

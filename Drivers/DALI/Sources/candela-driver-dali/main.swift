@@ -1,1 +1,4 @@
-print("not built yet")
+import DALIDriver
+import DriverKit
+
+DriverMain.run(DALIDriver.self)

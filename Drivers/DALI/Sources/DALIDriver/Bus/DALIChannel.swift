@@ -1,5 +1,4 @@
 public import DriverKit
-internal import Glibc
 public import Telemetry
 
 /// What carries bytes to and from an interface: a serial port, or in tests a script with its own clock.
@@ -46,11 +45,7 @@ public struct DALIWorld {
     /// The machine's boot clock and real ports.
     public static var real: DALIWorld {
         DALIWorld(
-            now: {
-                var time = timespec()
-                clock_gettime(CLOCK_BOOTTIME, &time)
-                return BootInstant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-            },
+            now: { BootClock.now() },
             open: { (path, settings) throws(SerialPortError) in try SerialChannel(path: path, settings: settings) })
     }
 }

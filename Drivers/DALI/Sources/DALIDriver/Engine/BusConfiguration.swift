@@ -1,0 +1,149 @@
+internal import DriverKit
+internal import DriverProtocol
+internal import Telemetry
+
+/// A bus of lamps as configured and checked.
+struct BusConfiguration {
+    /// Slower than a second a lamp needs not be read; faster than this the bus could not follow with two lamps.
+    static let intervals: ClosedRange<Duration> = .milliseconds(200) ... .seconds(86_400)
+    static let defaultInterval: Duration = .seconds(60)
+
+    let bus: String
+    let port: String
+    let kind: InterfaceKind?
+    let settings: SerialSettings
+    let isReadOnly: Bool
+    let gear: [Gear]
+
+    static let busOptions: [DriverOptionDescription] = [
+        option("interface", InterfaceKind.all.map(\.name).joined(separator: "|"), "luba", "kind of DALI interface"),
+        option("baud", "number", "38400", "speed of the line to the interface, bit/s"),
+    ]
+
+    static let deviceOptions: [DriverOptionDescription] = [
+        option("address", "number", "", "short address of the control gear, 0 to 63", required: true),
+        option("curve", "auto|logarithmic|linear", "auto", "how level becomes light; auto asks the gear"),
+        option("fade", "duration", "", "fade time of commands that bring none; one of the standard's"),
+    ]
+
+    /// Reads a Configure.
+    ///
+    /// - Returns: what can be used, and the answer with everything that is wrong.
+    static func read(_ message: DriverConfigure) -> (BusConfiguration, DriverConfigured) {
+        let diagnostics = Diagnostics()
+        let options = NodeMap(
+            message.hasOptions ? message.options : nil, place: NodePlace(.bus), diagnostics: diagnostics)
+        let kind = interface(options)
+        let baud = options.integer("baud", in: 1_200...4_000_000)
+        options.finish()
+        checkPort(message.port, diagnostics)
+
+        var profiles: [String: LampProfile] = [:]
+        for profile in message.profiles { profiles[profile.name] = LampProfile(profile, diagnostics) }
+        var owners: [ShortAddress: String] = [:]
+        var gear: [Gear] = []
+        var configured = DriverConfigured()
+        configured.request = message.request
+        for device in message.devices {
+            var description = DriverDeviceDescription()
+            description.index = device.index
+            description.isLamp = true
+            let profile = profiles[device.profile]
+            if let read = readGear(device, profile, &owners, diagnostics) {
+                gear.append(read)
+                description.usable = true
+                description.address = read.address.description
+                description.points = read.points.map {
+                    DriverPointDescription($0.kind.descriptor(interval: $0.interval))
+                }
+            }
+            description.profileVersion = profile?.version ?? ""
+            configured.devices.append(description)
+        }
+        configured.diagnostics = diagnostics.all
+        let line = kind?.settings ?? SerialSettings(baud: 38_400)
+        let settings = SerialSettings(
+            baud: baud ?? line.baud, parity: line.parity, stopBits: line.stopBits, assertsDTR: line.assertsDTR)
+        return (
+            BusConfiguration(
+                bus: message.bus, port: message.port, kind: kind, settings: settings, isReadOnly: message.readOnly,
+                gear: gear), configured
+        )
+    }
+
+    private static func interface(_ options: NodeMap) -> InterfaceKind? {
+        guard let value = options.value("interface") else { return InterfaceKind.named("luba") }
+        guard let name = value.text() else { return nil }
+        guard let kind = InterfaceKind.named(name) else {
+            let names = InterfaceKind.all.map(\.name)
+            let nearest = NearestKey.find(name, in: names).map { "; did you mean \($0)?" } ?? ""
+            value.error("\(value.written) where one of \(names.joined(separator: ", ")) was expected\(nearest)")
+            return nil
+        }
+        guard kind.make != nil else {
+            value.error("interface \(name) (\(kind.vendor)) is not in this version of the driver; it speaks luba")
+            return nil
+        }
+        return kind
+    }
+
+    private static func checkPort(_ port: String, _ diagnostics: Diagnostics) {
+        guard port.contains("://") || port == "tcp" || port.isEmpty else { return }
+        diagnostics.error(
+            "the port of a luba interface is a serial device such as /dev/ttyUSB0, not \"\(port.prefix(80))\"",
+            at: NodePlace(.bus))
+    }
+
+    private static func readGear(
+        _ device: DriverDevice, _ profile: LampProfile?, _ owners: inout [ShortAddress: String],
+        _ diagnostics: Diagnostics
+    ) -> Gear? {
+        let place = NodePlace(.device, name: device.name)
+        let options = NodeMap(device.hasOptions ? device.options : nil, place: place, diagnostics: diagnostics)
+        let number = options.required("address", "the short address of the gear, 0 to 63")?.integer(in: 0...63)
+        let curve: ArcPowerCurve? =
+            options.choice("curve", ["auto": nil, "logarithmic": .logarithmic, "linear": .linear]) ?? nil
+        let fade = options.value("fade").flatMap(readFade)
+        options.finish()
+        guard let profile else {
+            diagnostics.error("its profile \(device.profile.prefix(60)) was not handed over with the bus", at: place)
+            return nil
+        }
+        let address = number.flatMap { ShortAddress($0) }
+        if let address {
+            if let owner = owners[address] {
+                diagnostics.error(
+                    "\(device.name) and \(owner) both have \(address); on one DALI bus each gear has its own",
+                    at: place.appending("address"))
+                return nil
+            }
+            owners[address] = device.name
+        }
+        let points = profile.points(device, place, diagnostics)
+        guard let address, !diagnostics.hasErrors(.device, name: device.name),
+            !diagnostics.hasErrors(.profile, name: device.profile)
+        else { return nil }
+        return Gear(
+            index: device.index, name: device.name, address: address, curve: curve, fade: fade, points: points)
+    }
+
+    private static func readFade(_ value: NodeValue) -> UInt8? {
+        guard let duration = value.duration(in: .zero ... .seconds(91)) else { return nil }
+        if duration == .zero { return 0 }
+        if let index = FadeTime.index(milliseconds: Int(duration.wholeMilliseconds)) { return index }
+        value.error("\(value.written) is no fade time of DALI gear; it has 0s and \(FadeTime.list)")
+        return nil
+    }
+
+    private static func option(
+        _ name: String, _ type: String, _ standard: String, _ help: String, required: Bool = false
+    ) -> DriverOptionDescription {
+        var option = DriverOptionDescription()
+        option.name = name
+        option.type = type
+        option.defaultValue = standard
+        option.help = help
+        option.required = required
+        return option
+    }
+}

@@ -1,0 +1,160 @@
+internal import DriverKit
+internal import DriverProtocol
+internal import Telemetry
+
+extension BusEngine {
+    func connect(_ channel: any DALIChannel, at now: BootInstant) {
+        guard let make = configuration?.kind?.make else { return }
+        connection = DALIConnection(channel: channel, interface: make(), now: world.now) { [weak self] record in
+            self?.note(record)
+        }
+        greeting = ""
+        linkFailures = 0
+        portDetail = "\(channel.summary): open, interface not greeted yet"
+    }
+
+    /// The connection, opened and greeted if need be; nil while it cannot be had.
+    func connected(at now: BootInstant) -> DALIConnection? {
+        if connection == nil {
+            guard reopen.isDue(at: now), let configuration else { return nil }
+            do throws(SerialPortError) {
+                connect(try world.open(configuration.port, configuration.settings), at: now)
+            } catch {
+                disconnect(error.description, at: now)
+                return nil
+            }
+        }
+        guard let connection else { return nil }
+        guard greeting.isEmpty else { return connection }
+        switch connection.greet() {
+        case .connected(let text):
+            greeting = text
+            portDetail = "\(connection.summary), \(text)"
+            outlet.log("\(configuration?.bus ?? "dali"): \(portDetail)")
+            reopen.succeeded()
+            resumeAll(at: world.now())
+            return connection
+        case .failed(let text):
+            disconnect("\(connection.summary): \(text)", at: world.now())
+            return nil
+        }
+    }
+
+    func disconnect(_ sentence: String, at now: BootInstant) {
+        if portDetail != sentence { outlet.log("\(configuration?.bus ?? "dali"): \(sentence)") }
+        connection = nil
+        greeting = ""
+        portDetail = sentence
+        reopen.failed(at: now)
+        loseAll(sentence, at: now)
+    }
+
+    /// Counts failures of the interface itself; several in a row and it is greeted anew.
+    func judge(_ outcome: DALIOutcome, at now: BootInstant) {
+        guard case .error(let failure) = outcome else {
+            linkFailures = 0
+            return
+        }
+        switch failure {
+        case .busDown: noteBus(isDown: true, at: now)
+        case .portLost(let sentence): disconnect(sentence, at: now)
+        case .rejected, .noAnswerFromInterface:
+            linkFailures += 1
+            if linkFailures >= Self.linkFailuresUntilReopen { disconnect(failure.description, at: now) }
+        }
+    }
+
+    func noteBus(isDown: Bool, at now: BootInstant) {
+        guard isDown != busIsDown else { return }
+        busIsDown = isDown
+        var event = DriverEvent()
+        event.kind = "dali_bus_down"
+        event.severity = 2
+        event.phase = isDown ? 1 : 2
+        event.bootNs = UInt64(max(0, now.nanoseconds))
+        event.detail = isDown ? DALIFailure.busDown.description : "the DALI bus has voltage again"
+        outlet.event(event)
+        outlet.log("\(configuration?.bus ?? "dali"): \(event.detail)")
+        if isDown {
+            loseAll(event.detail, at: now)
+        } else {
+            resumeAll(at: now)
+        }
+    }
+
+    // MARK: for people
+
+    var portState: DriverPortState {
+        let isOpen = connection != nil && !greeting.isEmpty
+        let detail = isOpen && busIsDown ? "\(portDetail): \(DALIFailure.busDown.description)" : portDetail
+        return DriverPortState(
+            isOpen: isOpen, detail: detail, utilisationPermille: load.permille(at: world.now()))
+    }
+
+    func statistics() -> DriverStatistics {
+        let now = world.now()
+        var statistics = DriverStatistics()
+        statistics.windowUs = Self.microseconds(now.duration(since: sums.since))
+        statistics.dataUs = Self.microseconds(sums.data)
+        statistics.silenceUs = Self.microseconds(sums.silence)
+        statistics.waitingUs = Self.microseconds(sums.waiting)
+        statistics.sickUs = Self.microseconds(sums.sick)
+        statistics.requests = sums.requests
+        statistics.answers = sums.answers
+        statistics.timeouts = sums.timeouts
+        statistics.brokenFrames = sums.broken
+        statistics.exceptions = sums.refusals
+        sums = BusSums(since: now)
+        return statistics
+    }
+
+    private static func microseconds(_ duration: Duration) -> UInt64 {
+        UInt64(max(0, duration.wholeNanoseconds / 1000))
+    }
+
+    private func note(_ record: DALIConnection.Record) {
+        guard isTracing else { return }
+        let (sent, bytes, text): (Bool, [UInt8], String) =
+            switch record {
+            case .sent(let frame): (true, frame.bytes, frame.description)
+            case .outcome(let request, let outcome): (false, outcome.bytes, outcome.text(request))
+            case .event(let event): (false, event.bytes, event.text)
+            }
+        outlet.traceRecord(
+            DriverTraceRecord(bootNanoseconds: world.now().nanoseconds, sent: sent, bytes: bytes, text: text))
+    }
+}
+
+extension DALIOutcome {
+    fileprivate var bytes: [UInt8] { if case .reply(let value) = self { [value] } else { [] } }
+
+    fileprivate func text(_ request: DALIRequest) -> String {
+        switch self {
+        case .none: request.expectsReply ? "no answer" : "sent"
+        case .reply(let value): "answer \(value) (\(hexadecimal([value])))"
+        case .collision: "unreadable answer: two or more gear at once"
+        case .error(let failure): failure.description
+        }
+    }
+}
+
+extension DALIEvent {
+    fileprivate var bytes: [UInt8] {
+        switch self {
+        case .foreignFrame(let frame): frame.bytes
+        case .backward(let value): [value]
+        default: []
+        }
+    }
+
+    fileprivate var text: String {
+        switch self {
+        case .foreignFrame(let frame): "another controller: \(frame)"
+        case .backward(let value): "answer \(value) to no question of ours"
+        case .framing: "bits that are no frame"
+        case .busDown: DALIFailure.busDown.description
+        case .busUp: "the bus has voltage again"
+        case .gateway(let code, let text): "interface says \(code): \(text)"
+        }
+    }
+}

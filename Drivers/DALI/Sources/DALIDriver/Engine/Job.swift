@@ -1,0 +1,63 @@
+internal import DriverProtocol
+internal import Telemetry
+
+/// What a person or a schedule waits for. It ends exactly once, with its completion.
+struct Job {
+    enum Work {
+        case command(LampCommand, (DriverCommandDone) -> Void)
+        case query(GearPoll, wanted: [UInt32], deadline: BootInstant, (DriverQueryDone) -> Void)
+    }
+
+    let position: Int
+    var work: Work
+
+    /// Who goes first: a person, then a schedule; what has not been sent before what is only to be read back.
+    var rank: Int {
+        switch work {
+        case .command(let command, _): (command.isSent ? 8 : 0) + Int(command.priority.rawValue)
+        case .query(let poll, _, _, _): 4 + Int(poll.priority.rawValue)
+        }
+    }
+
+    mutating func next(_ gear: Gear, at now: BootInstant) -> GearStep {
+        switch work {
+        case .command(var command, let completion):
+            let step = command.next(gear, at: now)
+            work = .command(command, completion)
+            return step
+        case .query(var poll, let wanted, let deadline, let completion):
+            if now >= deadline { return .finished }
+            let step = poll.next(gear, at: now)
+            work = .query(poll, wanted: wanted, deadline: deadline, completion)
+            return step
+        }
+    }
+
+    mutating func received(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
+        switch work {
+        case .command(var command, let completion):
+            command.received(outcome, gear: &gear, at: now)
+            work = .command(command, completion)
+        case .query(var poll, let wanted, let deadline, let completion):
+            poll.received(outcome, gear: &gear, at: now)
+            work = .query(poll, wanted: wanted, deadline: deadline, completion)
+        }
+    }
+
+    /// Hands the result over. What was not finished fails with `reason`.
+    func complete(_ gear: Gear, reason: String = "") {
+        switch work {
+        case .command(var command, let completion):
+            command.abandon(reason)
+            completion(command.done)
+        case .query(let poll, let wanted, _, let completion):
+            var done = DriverQueryDone()
+            let samples = poll.samples.filter { wanted.isEmpty || wanted.contains(UInt32($0.point)) }
+            done.samples = DriverSamples(device: gear.index, samples: samples)
+            done.failure = poll.failure ?? (samples.isEmpty ? (reason.isEmpty ? Self.late : reason) : "")
+            completion(done)
+        }
+    }
+
+    private static let late = "the time for it was over before the gear was asked"
+}

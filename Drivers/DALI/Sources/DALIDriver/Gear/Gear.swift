@@ -1,0 +1,177 @@
+internal import DriverProtocol
+internal import Telemetry
+
+/// One control gear: what the configuration says of it, what it told us, and how it has been answering.
+struct Gear {
+    /// Polls without an answer until a gear counts as offline. One lost frame is noise, three are a fault.
+    static let missesUntilOffline = 3
+
+    struct Point {
+        let kind: LampPoint
+        let interval: Duration
+        /// Not reported again before this moment by polling.
+        var due = BootInstant(nanoseconds: .min)
+        /// As it was last reported; nil before the first report.
+        var quality: Quality?
+    }
+
+    let index: UInt32
+    let name: String
+    let address: ShortAddress
+    /// From the configuration; nil: ask the gear.
+    let configuredCurve: ArcPowerCurve?
+    /// Index of the fade time for commands that bring none; nil: leave the gear's own alone.
+    let configuredFade: UInt8?
+    var points: [Point]
+
+    // What the gear told; forgotten when another one may have taken its place.
+    var curve: ArcPowerCurve?
+    var minimum: UInt8?
+    var maximum: UInt8?
+    var fade: UInt8?
+
+    var lastStatus: GearStatus?
+    private(set) var condition = DriverDeviceState.Condition.unknown
+    private(set) var detail = ""
+    private(set) var misses = 0
+    private(set) var requests: UInt64 = 0
+    private(set) var failures: UInt64 = 0
+    private(set) var lastAnswer: BootInstant?
+
+    init(
+        index: UInt32, name: String, address: ShortAddress, curve: ArcPowerCurve?, fade: UInt8?, points: [Point]
+    ) {
+        self.index = index
+        self.name = name
+        self.address = address
+        configuredCurve = curve
+        configuredFade = fade
+        self.points = points
+        self.curve = curve
+    }
+
+    /// How often the gear is polled: as often as its most wanted point.
+    var interval: Duration { points.map(\.interval).min() ?? .seconds(60) }
+    var isOffline: Bool { condition == .offline }
+    var isIdentified: Bool { curve != nil && minimum != nil && maximum != nil }
+
+    /// The gear's own limits, or the widest there are while nobody knows them.
+    var limits: ClosedRange<UInt8> {
+        let low = max(1, min(minimum ?? 1, ArcPowerCurve.full))
+        return low...max(low, min(maximum ?? ArcPowerCurve.full, ArcPowerCurve.full))
+    }
+
+    /// Another gear may sit at the address, or the same one with other settings: everything is asked anew.
+    mutating func forget() {
+        curve = configuredCurve
+        minimum = nil
+        maximum = nil
+        fade = nil
+    }
+
+    // MARK: health
+
+    mutating func answered(at now: BootInstant) {
+        requests += 1
+        misses = 0
+        lastAnswer = now
+        condition = .online
+        detail = ""
+    }
+
+    /// It did not answer, or not intelligibly.
+    ///
+    /// - Returns: whether it has just gone offline.
+    mutating func missed(_ sentence: String) -> Bool {
+        requests += 1
+        failures += 1
+        misses += 1
+        detail = sentence
+        guard misses >= Self.missesUntilOffline else {
+            if condition != .offline { condition = .failing }
+            return false
+        }
+        return goOffline(sentence)
+    }
+
+    /// Two gear answered at once: somebody is there, and nobody knows who.
+    mutating func collided(at now: BootInstant) {
+        requests += 1
+        failures += 1
+        misses = 0
+        lastAnswer = now
+        condition = .failing
+        detail = "\(address): two or more control gear answer at once; give each its own address"
+    }
+
+    /// - Returns: whether it was not offline before.
+    mutating func goOffline(_ sentence: String) -> Bool {
+        detail = sentence
+        defer { condition = .offline }
+        return condition != .offline
+    }
+
+    // MARK: samples
+
+    /// Points that one query answers, as samples. A good value is reported whenever it is due; a bad one once, on the change.
+    ///
+    /// - Parameter all: everything, for somebody who asked. It changes nothing about what polling reports next.
+    mutating func samples(
+        _ kinds: (LampPoint) -> Bool, at now: BootInstant, all: Bool, _ read: (LampPoint) -> (Value?, Quality)
+    ) -> [Sample] {
+        var samples: [Sample] = []
+        for position in points.indices where kinds(points[position].kind) {
+            let (value, quality) = read(points[position].kind)
+            if !all {
+                let isNews = points[position].quality != quality
+                let isGood = quality.grade == .good
+                guard isNews || (isGood && points[position].due <= now) else { continue }
+                // Half a poll early is on time: a poll may come early after a late one, and the next would be far too late.
+                if isGood {
+                    points[position].due = now.advanced(by: points[position].interval - interval / 2)
+                }
+                points[position].quality = quality
+            }
+            samples.append(Sample(point: position, value: value, quality: quality, acquired: now))
+        }
+        return samples
+    }
+
+    mutating func samples(status: GearStatus, at now: BootInstant, all: Bool = false) -> [Sample] {
+        samples({ $0.isOfStatus }, at: now, all: all) { point in
+            guard case .status(let bit) = point.source else { return (nil, .bad(.configuration)) }
+            return (.flag(status.contains(bit)), .good)
+        }
+    }
+
+    /// - Parameter level: 255 (MASK) while the gear starts up or its lamp has failed: it has no level then.
+    mutating func samples(level: UInt8, at now: BootInstant, all: Bool = false) -> [Sample] {
+        let curve = curve ?? .logarithmic
+        return samples({ !$0.isOfStatus }, at: now, all: all) { _ in
+            guard level <= ArcPowerCurve.full else { return (nil, .bad(.deviceReported)) }
+            return (.number(curve.percent(level: level)), .good)
+        }
+    }
+
+    /// Every point, or those of one query, as bad.
+    mutating func samples(
+        bad reason: Quality.Reason, at now: BootInstant, all: Bool = false,
+        where kinds: (LampPoint) -> Bool = { _ in true }
+    ) -> [Sample] {
+        samples(kinds, at: now, all: all) { _ in (nil, .bad(reason)) }
+    }
+
+    /// Whether a poll must send the query for these points now.
+    func isDue(_ kinds: (LampPoint) -> Bool, at now: BootInstant) -> Bool {
+        points.contains { kinds($0.kind) && ($0.due <= now || $0.quality?.grade != .good) }
+    }
+
+    func levelText(_ level: UInt8) -> String {
+        guard level <= ArcPowerCurve.full else { return "MASK (starting up, or no working lamp)" }
+        return "level \(level) (\((curve ?? .logarithmic).percent(level: level)) %)"
+    }
+}
+
+extension LampPoint {
+    var isOfStatus: Bool { source != .actualLevel }
+}

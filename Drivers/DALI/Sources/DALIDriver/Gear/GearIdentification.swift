@@ -1,0 +1,53 @@
+/// Asks a gear once what must be known to command it: its curve, its highest and lowest level.
+///
+/// Pure: ``next(for:priority:)`` says what to send, ``received(_:gear:)`` takes what came of it.
+struct GearIdentification: Sendable {
+    /// A question without an answer is asked once more: silence means "no device type 6" only when it is no accident.
+    static let attempts = 2
+
+    private enum Question: Sendable, CaseIterable {
+        case curve
+        case maximum
+        case minimum
+    }
+
+    private var asked: Question?
+    private var counts: [Question: Int] = [:]
+
+    /// Frames that belong together, or nil when nothing is left to ask.
+    mutating func next(for gear: Gear, priority: FramePriority) -> [DALIRequest]? {
+        asked = Question.allCases.first { isOpen($0, gear) && counts[$0, default: 0] < Self.attempts }
+        guard let asked else { return nil }
+        counts[asked, default: 0] += 1
+        switch asked {
+        case .curve:
+            // The query counts only directly after ENABLE DEVICE TYPE, so it follows at the highest priority.
+            return [
+                DALIRequest(.special(.enableDeviceType, 6), priority: priority),
+                .gear(gear.address, .queryDimmingCurve, priority: .continuation),
+            ]
+        case .maximum: return [.gear(gear.address, .queryMaxLevel, priority: priority)]
+        case .minimum: return [.gear(gear.address, .queryMinLevel, priority: priority)]
+        }
+    }
+
+    mutating func received(_ outcome: DALIOutcome, gear: inout Gear) {
+        switch (asked, outcome) {
+        case (.curve, .reply(let value)): gear.curve = value == 1 ? .linear : .logarithmic
+        case (.curve, .none) where counts[.curve, default: 0] >= Self.attempts:
+            // No LED gear of device type 6: the standard's own curve.
+            gear.curve = .logarithmic
+        case (.maximum, .reply(let value)) where value > 0 && value <= ArcPowerCurve.full: gear.maximum = value
+        case (.minimum, .reply(let value)) where value > 0 && value <= ArcPowerCurve.full: gear.minimum = value
+        default: break
+        }
+    }
+
+    private func isOpen(_ question: Question, _ gear: Gear) -> Bool {
+        switch question {
+        case .curve: gear.curve == nil
+        case .maximum: gear.maximum == nil
+        case .minimum: gear.minimum == nil
+        }
+    }
+}

@@ -1,0 +1,101 @@
+internal import Telemetry
+
+/// Reads one gear: status, what is not known of it yet, level. Polling, and a person's `read`.
+struct GearPoll: GearRun {
+    /// A level without an answer is asked for once more, so that a single lost frame leaves no hole.
+    static let levelAttempts = 2
+
+    private enum Phase: Sendable {
+        case status
+        case identification
+        case level
+        case finished
+    }
+
+    let priority: FramePriority
+    /// A person asks: everything is read and reported, due or not.
+    let isComplete: Bool
+    private(set) var samples: [Sample] = []
+    /// Why nothing could be read; nil when the gear answered.
+    private(set) var failure: String?
+    /// The interface or the bus failed, not the gear.
+    private(set) var linkFailure: DALIFailure?
+    private(set) var wentOffline = false
+
+    private var phase = Phase.status
+    private var identification = GearIdentification()
+    private var levelAttempts = 0
+
+    init(priority: FramePriority, isComplete: Bool) {
+        self.priority = priority
+        self.isComplete = isComplete
+    }
+
+    mutating func next(_ gear: Gear, at now: BootInstant) -> GearStep {
+        switch phase {
+        case .status: return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
+        case .identification:
+            if let requests = identification.next(for: gear, priority: priority) { return .exchange(requests) }
+            phase = isComplete || gear.isDue({ !$0.isOfStatus }, at: now) ? .level : .finished
+            return next(gear, at: now)
+        case .level: return .exchange([.gear(gear.address, .queryActualLevel, priority: priority)])
+        case .finished: return .finished
+        }
+    }
+
+    mutating func received(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
+        if case .error(let error) = outcome {
+            linkFailure = error
+            failure = error.description
+            phase = .finished
+            return
+        }
+        switch phase {
+        case .status: receivedStatus(outcome, gear: &gear, at: now)
+        case .identification: identification.received(outcome, gear: &gear)
+        case .level: receivedLevel(outcome, gear: &gear, at: now)
+        case .finished: break
+        }
+    }
+
+    private mutating func receivedStatus(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
+        switch outcome {
+        case .reply(let value):
+            let status = GearStatus(rawValue: value)
+            let isBack = gear.isOffline
+            let isFresh = status.contains(.powerCycleSeen) && gear.lastStatus?.contains(.powerCycleSeen) == false
+            if isBack || isFresh { gear.forget() }
+            gear.lastStatus = status
+            gear.answered(at: now)
+            samples += gear.samples(status: status, at: now, all: isComplete)
+            phase = .identification
+        case .collision:
+            gear.collided(at: now)
+            samples += gear.samples(bad: .collision, at: now, all: isComplete)
+            failure = gear.detail
+            phase = .finished
+        case .none, .error:
+            let sentence = "\(gear.address): no answer to QUERY STATUS"
+            wentOffline = gear.missed(sentence)
+            failure = sentence
+            if gear.isOffline || isComplete {
+                samples += gear.samples(bad: .communication, at: now, all: isComplete)
+            }
+            phase = .finished
+        }
+    }
+
+    private mutating func receivedLevel(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
+        levelAttempts += 1
+        switch outcome {
+        case .reply(let level): samples += gear.samples(level: level, at: now, all: isComplete)
+        case .collision:
+            gear.collided(at: now)
+            samples += gear.samples(bad: .collision, at: now, all: isComplete) { !$0.isOfStatus }
+        case .none, .error:
+            guard levelAttempts >= Self.levelAttempts else { return }
+            samples += gear.samples(bad: .communication, at: now, all: isComplete) { !$0.isOfStatus }
+        }
+        phase = .finished
+    }
+}

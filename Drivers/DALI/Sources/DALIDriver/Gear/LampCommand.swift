@@ -1,0 +1,292 @@
+internal import DriverProtocol
+internal import Telemetry
+
+/// One command to one lamp from the first frame to the read-back after its fade, as a pure state machine.
+struct LampCommand: GearRun {
+    /// From the command to the first look at its effect: a gear acts on a frame at once and reports it within its next answer;
+    /// the pause lets commands to other lamps go first.
+    static let firstLook: Duration = .milliseconds(100)
+    /// Between two looks while a fade runs: four a second cost a tenth of the bus at most.
+    static let fadeLook: Duration = .milliseconds(250)
+    /// After some looks the fade is a long one, and once a second is often enough.
+    static let longFadeLook: Duration = .seconds(1)
+    static let looksUntilLong = 8
+    /// So long after the fade a gear may still be on its way (ignition, start-up: it reports MASK).
+    static let settle: Duration = .seconds(2)
+    static let settleLook: Duration = .milliseconds(250)
+    /// A look without an answer is repeated this often, this far apart.
+    static let lookAttempts = 3
+    static let lookRetry: Duration = .milliseconds(200)
+    /// A frame that the interface refuses (full buffer, a macro) is tried again.
+    static let sendAttempts = 3
+    static let sendRetry: Duration = .milliseconds(150)
+    /// For a command without a deadline: the longest standard fade of 90.5 s and its settling.
+    static let longestWithoutDeadline: Duration = .seconds(120)
+
+    private enum Phase: Sendable {
+        /// Nothing is known of the gear: is it there?
+        case presence
+        case identification
+        case fadeQuery
+        case fadeWrite
+        case fadeCheck
+        case send
+        case pause(until: BootInstant, then: Look)
+        case look(Look)
+        case finished
+    }
+
+    private enum Look: Sendable {
+        case status
+        case level
+    }
+
+    let order: LampOrder
+    let priority: FramePriority
+    /// Index of the fade time that the command asks for; nil: the gear's own.
+    let fade: UInt8?
+    let deadline: BootInstant
+    private(set) var isSent = false
+    private(set) var done = DriverCommandDone()
+    private(set) var linkFailure: DALIFailure?
+
+    private var phase: Phase
+    private var identification = GearIdentification()
+    /// The exchange under way asks for the gear's limits, before its level is judged by them.
+    private var isIdentifying = false
+    private var notes: [String] = []
+    private var attempts = 0
+    private var looks = 0
+    private var fadeEnded: BootInstant?
+    private var status: GearStatus?
+
+    init(_ order: LampOrder, command: DriverCommand, gear: Gear, at now: BootInstant) {
+        self.order = order
+        priority =
+            switch command.priority {
+            case .schedule: .automatic
+            case .polling: .polling
+            case .person, .unspecified, .UNRECOGNIZED: .user
+            }
+        deadline =
+            command.deadlineBootNs == 0
+            ? now.advanced(by: Self.longestWithoutDeadline)
+            : BootInstant(nanoseconds: Int64(clamping: command.deadlineBootNs))
+        var fade: UInt8?
+        if case .level = order {
+            if command.fadeMs == 0 {
+                fade = gear.configuredFade
+            } else if let standard = FadeTime.index(milliseconds: Int(clamping: command.fadeMs)) {
+                fade = standard
+            } else {
+                notes.append(
+                    "a fade of \(ExactDecimal(mantissa: Int64(clamping: command.fadeMs), exponent: -3).normalized) s is none that gear"
+                        + " knows, so its own was used")
+            }
+        }
+        self.fade = fade
+        let mustLearn = order.needsCurve ? !gear.isIdentified : false
+        phase = mustLearn && gear.curve == nil ? .presence : .identification
+    }
+
+    mutating func next(_ gear: Gear, at now: BootInstant) -> GearStep {
+        if case .finished = phase { return .finished }
+        if now >= deadline {
+            expire(gear)
+            return .finished
+        }
+        switch phase {
+        case .presence: return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
+        case .identification:
+            // At the ends of the curve nothing needs asking: the frame goes at once, even to a gear that cannot answer.
+            if order.needsCurve, let requests = identification.next(for: gear, priority: priority) {
+                return .exchange(requests)
+            }
+            phase = fade == nil || fade == gear.fade ? .send : (gear.fade == nil ? .fadeQuery : .fadeWrite)
+            return next(gear, at: now)
+        case .fadeQuery, .fadeCheck:
+            return .exchange([.gear(gear.address, .queryFadeTimeFadeRate, priority: priority)])
+        case .fadeWrite:
+            return .exchange([
+                DALIRequest(.special(.dataTransferRegister0, fade ?? 0), priority: priority),
+                .gear(gear.address, .setFadeTime, priority: .continuation),
+            ])
+        case .send: return .exchange([order.request(gear, priority: priority)])
+        case .pause(let until, let look):
+            guard until <= now else { return .wait(until: min(until, deadline)) }
+            phase = .look(look)
+            return next(gear, at: now)
+        case .look(.status): return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
+        case .look(.level):
+            if let requests = identification.next(for: gear, priority: priority) {
+                isIdentifying = true
+                return .exchange(requests)
+            }
+            isIdentifying = false
+            return .exchange([.gear(gear.address, .queryActualLevel, priority: priority)])
+        case .finished: return .finished
+        }
+    }
+
+    mutating func received(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
+        if case .error(let error) = outcome {
+            receivedFailure(error, at: now)
+            return
+        }
+        switch phase {
+        case .presence: receivedPresence(outcome, gear: &gear, at: now)
+        case .identification: identification.received(outcome, gear: &gear)
+        case .fadeQuery: receivedFade(outcome, gear: &gear, otherwise: .fadeWrite)
+        case .fadeWrite: phase = .fadeCheck
+        case .fadeCheck: receivedFade(outcome, gear: &gear, otherwise: .send)
+        case .send: receivedSent(gear, at: now)
+        case .look where isIdentifying: identification.received(outcome, gear: &gear)
+        case .look(let look): receivedLook(look, outcome, gear: &gear, at: now)
+        case .pause, .finished: break
+        }
+    }
+
+    /// Ends the run from outside: another command took its place, the driver stops.
+    mutating func abandon(_ reason: String) {
+        guard case .finished = phase else {
+            finish(.failed, reason)
+            return
+        }
+    }
+
+    // MARK: what came
+
+    private mutating func receivedFailure(_ error: DALIFailure, at now: BootInstant) {
+        attempts += 1
+        if case .rejected = error, attempts < Self.sendAttempts {
+            if case .look(let look) = phase { phase = .pause(until: now.advanced(by: Self.lookRetry), then: look) }
+            return
+        }
+        linkFailure = error
+        let what = isSent ? "sent, but not read back: " : "nothing was sent: "
+        finish(.failed, what + error.description)
+    }
+
+    private mutating func receivedPresence(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
+        attempts += 1
+        switch outcome {
+        case .reply(let value):
+            gear.lastStatus = GearStatus(rawValue: value)
+            gear.answered(at: now)
+            attempts = 0
+            phase = .identification
+        case .collision:
+            gear.collided(at: now)
+            finish(.failed, "\(gear.detail); nothing was sent")
+        case .none, .error:
+            guard attempts >= GearIdentification.attempts else { return }
+            finish(
+                .noAnswer,
+                "\(gear.address) has never answered, so its curve is unknown and nothing was sent; 0 and 100 % would be"
+            )
+        }
+    }
+
+    private mutating func receivedFade(_ outcome: DALIOutcome, gear: inout Gear, otherwise: Phase) {
+        if case .reply(let value) = outcome { gear.fade = value >> 4 }
+        if gear.fade == fade {
+            phase = .send
+        } else {
+            if case .send = otherwise {
+                notes.append("the gear kept its own fade time")
+                gear.fade = nil
+            }
+            phase = otherwise
+        }
+    }
+
+    private mutating func receivedSent(_ gear: Gear, at now: BootInstant) {
+        isSent = true
+        attempts = 0
+        guard order.target(gear) != nil else {
+            finish(.applied, "")
+            return
+        }
+        phase = .pause(until: now.advanced(by: Self.firstLook), then: .status)
+    }
+
+    private mutating func receivedLook(
+        _ look: Look, _ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant
+    ) {
+        switch outcome {
+        case .collision:
+            gear.collided(at: now)
+            finish(.failed, "sent, but not read back: \(gear.detail)")
+        case .none, .error:
+            attempts += 1
+            guard attempts < Self.lookAttempts else {
+                finish(.noAnswer, "sent, but \(gear.address) did not answer when it was read back")
+                return
+            }
+            phase = .pause(until: now.advanced(by: Self.lookRetry), then: look)
+        case .reply(let value):
+            attempts = 0
+            gear.answered(at: now)
+            switch look {
+            case .status: receivedStatus(GearStatus(rawValue: value), gear: &gear, at: now)
+            case .level: receivedLevel(value, gear: &gear, at: now)
+            }
+        }
+    }
+
+    private mutating func receivedStatus(_ new: GearStatus, gear: inout Gear, at now: BootInstant) {
+        isIdentifying = false
+        status = new
+        gear.lastStatus = new
+        if new.contains(.fadeRunning) {
+            looks += 1
+            let pause = looks > Self.looksUntilLong ? Self.longFadeLook : Self.fadeLook
+            phase = .pause(until: now.advanced(by: pause), then: .status)
+        } else {
+            if fadeEnded == nil { fadeEnded = now }
+            phase = .look(.level)
+        }
+    }
+
+    private mutating func receivedLevel(_ level: UInt8, gear: inout Gear, at now: BootInstant) {
+        let target = order.target(gear) ?? level
+        let isThere = level == target
+        let isOver = fadeEnded.map { now.duration(since: $0) >= Self.settle } ?? true
+        guard isThere || isOver else {
+            phase = .pause(until: now.advanced(by: Self.settleLook), then: .status)
+            return
+        }
+        var samples = status.map { gear.samples(status: $0, at: now, all: true) } ?? []
+        samples += gear.samples(level: level, at: now, all: true)
+        done.samples = DriverSamples(device: gear.index, samples: samples)
+        if level <= ArcPowerCurve.full {
+            done.readBack = DriverValue(.number((gear.curve ?? .logarithmic).percent(level: level)))
+        }
+        if isThere {
+            if let note = order.limitNote(gear) { notes.append(note) }
+            finish(.verified, notes.joined(separator: "; "))
+        } else {
+            // Its limits may have been changed by somebody else: ask again next time.
+            gear.minimum = nil
+            gear.maximum = nil
+            let lamp = status?.contains(.lampFailure) == true ? ", and it reports a lamp failure" : ""
+            finish(
+                .failed, "\(gear.address) is at \(gear.levelText(level)) instead of \(gear.levelText(target))\(lamp)")
+        }
+    }
+
+    private mutating func expire(_ gear: Gear) {
+        guard isSent else {
+            finish(.expired, "the time for it was over before its turn; nothing was sent")
+            return
+        }
+        let running = status?.contains(.fadeRunning) == true ? "its fade is still running" : "it has not got there"
+        finish(.failed, "sent, but when the time for it was over \(gear.address) was not at its level: \(running)")
+    }
+
+    private mutating func finish(_ outcome: DriverCommandDone.Outcome, _ reason: String) {
+        done.outcome = outcome
+        done.reason = reason
+        phase = .finished
+    }
+}
