@@ -62,7 +62,8 @@ struct Run: ParsableCommand {
         } catch let error as FieldServerError {
             throw failure("\(error)", status: 1)
         }
-        let places = server.serialPorts.map { "\($0.name)=\($0.path)" } + server.tcpPorts.map { "\($0.name)=\($0.address)" }
+        let places =
+            server.serialPorts.map { "\($0.name)=\($0.path)" } + server.tcpPorts.map { "\($0.name)=\($0.address)" }
         print("ready directory=\(directory) \(places.joined(separator: " "))")
         // Nil flushes every stream: whoever started this waits for the line, and a pipe would hold it back.
         fflush(nil)
