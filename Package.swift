@@ -110,7 +110,7 @@ let package = Package(
         tests("SupervisionTests", ["Supervision", "DriverProtocol", "Telemetry", "CLinux", logging]),
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),
         tests("RuntimeTests", ["Runtime", "Configuration", "Telemetry", "Outbox", "Lighting", "DriverProtocol"]),
-        tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"]),
+        tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"], exclude: ["Python"]),
         tests("ArchitectureTests", []),
         tests("EndToEndTests", ["Telemetry"]),
         tests(

@@ -41,7 +41,8 @@ public enum ControlClient {
         while !answer.contains(UInt8(ascii: "\n")) {
             var wait = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
             guard poll(&wait, 1, patience) == 1, let bytes = descriptor.read(), !bytes.isEmpty else {
-                throw FieldServerError("waiting for the answer of \(path)", code: ETIMEDOUT, advice: "restart candela-sim")
+                throw FieldServerError(
+                    "waiting for the answer of \(path)", code: ETIMEDOUT, advice: "restart candela-sim")
             }
             answer += bytes
         }

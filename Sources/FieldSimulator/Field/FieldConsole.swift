@@ -50,7 +50,8 @@ public struct FieldConsole {
 
     private func device(_ name: String) throws -> ModbusDevice {
         guard let device = field.devices[name] else {
-            throw Failure.message("no device \(name); devices are \(field.devices.keys.sorted().joined(separator: ", "))")
+            throw Failure.message(
+                "no device \(name); devices are \(field.devices.keys.sorted().joined(separator: ", "))")
         }
         return device
     }

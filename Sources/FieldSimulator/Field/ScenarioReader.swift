@@ -73,7 +73,9 @@ struct ScenarioNode {
 
     func list(_ key: String) throws(ScenarioError) -> [(value: JSONValue, path: String)] {
         guard let value = self[key] else { return [] }
-        guard case .array(let elements) = value else { throw ScenarioError(path: join(key), problem: "expected a list") }
+        guard case .array(let elements) = value else {
+            throw ScenarioError(path: join(key), problem: "expected a list")
+        }
         return elements.enumerated().map { ($1, "\(join(key))[\($0)]") }
     }
 }

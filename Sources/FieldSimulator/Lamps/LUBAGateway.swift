@@ -168,7 +168,9 @@ public final class LUBAGateway: PortSession {
         case .sent(let transmission, let isSecond):
             let forwardEnd = now - DALITiming.stop
             guard bus.isPowered else { return finish(at: now) }
-            if settings[1] & 0xC0 == 0 { event(0x00, [transmission.identifier] + transmission.data, at: now) }
+            if settings[1] & 0xC0 == 0 {
+                event(transmission.bits, [transmission.identifier] + transmission.data, at: now)
+            }
             let answer = bus.transmit(transmission.data, at: BootInstant(nanoseconds: forwardEnd))
             if transmission.twice, !isSecond {
                 return schedule(transmission, isSecond: true, after: now)

@@ -41,7 +41,9 @@ public struct MeterProduct: Sendable {
     public static func named(_ identifier: String) -> MeterProduct? { all.first { $0.identifier == identifier } }
 
     /// Every product that the simulator can be.
-    public static var all: [MeterProduct] { [.sdm120, .sdm630, .umg96rm, .b23, .multicalHC003, .boveWater, .cabinetIO] }
+    public static var all: [MeterProduct] {
+        [.sdm120, .sdm630, .umg96rm, .b23, .multicalHC003, .boveWater, .cabinetIO]
+    }
 }
 
 extension MeterProduct {

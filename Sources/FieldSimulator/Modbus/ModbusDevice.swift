@@ -107,7 +107,6 @@ public final class ModbusDevice {
         return point.registers(for: quantity * point.factor)
     }
 
-
     /// 0.29 × 100 is 29, although the product of the binary fractions lies a hair below.
     private static func nearWhole(_ number: Double) -> Double {
         let whole = number.rounded()

@@ -1,0 +1,124 @@
+import Glibc
+import Telemetry
+import Testing
+
+@testable import FieldSimulator
+
+@Suite struct `Scenarios` {
+    @Test func `the shipped example is the built-in scenario`() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let file = try #require(fopen("/\(root)/docs/examples/simulated-field.json", "r"))
+        defer { fclose(file) }
+        var text: [UInt8] = []
+        while case let byte = fgetc(file), byte != EOF { text.append(UInt8(byte)) }
+        #expect(String(decoding: text, as: UTF8.self) == Scenario.standardText)
+        let scenario = try Scenario(json: text)
+        #expect(scenario.modbusPorts.map(\.name) == ["rs485-1", "rs485-2"])
+        #expect(scenario.lampPorts[0].gear.map(\.name).last == "lamp-08")
+        #expect(scenario.lampPorts[0].gear.map(\.shortAddress) == Array(0..<8))
+    }
+
+    @Test(arguments: [
+        ("{", "no JSON"),
+        ("[]", "expected an object"),
+        (#"{"port":[]}"#, "port: unknown key; known keys are ports, seed, servers"),
+        (#"{"ports":[{"name":"a","kind":"canbus"}]}"#, "ports[0].kind: expected modbus or luba"),
+        (#"{"ports":[{"name":"A b","kind":"modbus"}]}"#, "ports[0].name: \"A b\" is no name"),
+        (#"{"ports":[{"name":"a","kind":"modbus","baud":9}]}"#, "ports[0].baud: expected a whole number from 300"),
+        (#"{"ports":[{"name":"a","kind":"modbus","parity":"mark"}]}"#, "ports[0].parity: expected none, even or odd"),
+        (#"{"ports":[{"name":"a","kind":"modbus"},{"name":"a","kind":"luba"}]}"#, "the name a is taken twice"),
+        (
+            #"{"ports":[{"name":"a","kind":"modbus","devices":[{"name":"m","product":"x"}]}]}"#,
+            "ports[0].devices[0].product: unknown"
+        ),
+        (
+            #"{"ports":[{"name":"a","kind":"modbus","devices":[{"name":"m","product":"abb-b23"},{"name":"n","product":"abb-b23"}]}]}"#,
+            "a: two devices have address 1"
+        ),
+        (
+            #"{"ports":[{"name":"a","kind":"modbus","devices":[{"name":"m","product":"abb-b23","address":240,"count":20}]}]}"#,
+            "the addresses would pass 247"
+        ),
+        (
+            #"{"ports":[{"name":"a","kind":"modbus","devices":[{"name":"m","product":"abb-b23","follows":"lamps"}]}]}"#,
+            "m follows lamps, which is no lamp bus"
+        ),
+        (
+            #"{"ports":[{"name":"a","kind":"luba","gear":[{"name":"l","address":60,"count":8}]}]}"#,
+            "the short addresses would pass 63"
+        ),
+        (
+            #"{"ports":[{"name":"a","kind":"luba","gear":[{"name":"l","count":40},{"name":"k","count":40}]}]}"#,
+            "more than 64 control gear"
+        ),
+        (
+            #"{"ports":[{"name":"a","kind":"luba","gear":[{"name":"l","groups":[16]}]}]}"#,
+            "expected a group from 0 to 15"
+        ),
+        (#"{"servers":[{"name":"t","listen":"localhost"}]}"#, "servers[0].listen: expected ADDRESS:PORT"),
+    ])
+    func `a wrong scenario is refused with its place`(_ text: String, _ message: String) {
+        let error = #expect(throws: ScenarioError.self) { try Scenario(json: Array(text.utf8)) }
+        #expect(error?.description.contains(message) == true, "\(error?.description ?? "none")")
+    }
+
+    @Test func `count makes many devices with addresses in a row`() throws {
+        let text =
+            #"{"servers":[{"name":"t","devices":[{"name":"m","product":"eastron-sdm630","address":3,"count":20}]}]}"#
+        let devices = try Scenario(json: Array(text.utf8)).servers[0].devices
+        #expect(devices.map(\.unit) == Array(3...22))
+        #expect([devices.first?.name, devices.last?.name] == ["m-01", "m-20"])
+        #expect(Scenario.Server(meters: 100).devices.last?.name == "meter-100")
+    }
+}
+
+@Suite struct `The control console` {
+    func console() throws -> FieldConsole {
+        FieldConsole(FieldSimulation(try Scenario(json: Array(Scenario.standardText.utf8)), at: second(0)))
+    }
+
+    @Test(arguments: [
+        "", "dance", "silent", "silent nobody on", "silent pump perhaps", "crc pump -1", "exception pump 256",
+        "late pump soon", "set pump voltage.L9 1", "set pump voltage.L1 high", "set pump voltage.L1 auto",
+        "get pump", "get pump nothing", "gone rs485-9 on", "garbage rs485-1 0", "lamp lamp-99 failed",
+        "lamp lamp-01 burnt", "gear 63 silent", "bus nowhere down", "bus lamps send XY", "mains nothing on",
+        "feeder heat off",
+    ])
+    func `a command that cannot be done says why and changes nothing`(_ line: String) throws {
+        let answer = try console().perform(line, at: second(1))
+        #expect(answer.hasPrefix("error: "))
+        #expect(!answer.contains("\n"))
+    }
+
+    @Test func `a value that was set is read and given back to the model by auto`() throws {
+        let console = try console()
+        #expect(console.perform("set school voltage.L1 241.7", at: second(1)) == "ok")
+        #expect(console.perform("get school voltage.L1", at: second(2)) == "ok 241.7")
+        #expect(
+            console.field.devices["school"]?.ask(readRequest(3, 23296, 2), at: second(3)) == .data([4, 0, 0, 9, 0x71]))
+        #expect(console.perform("set school voltage.L1 auto", at: second(4)) == "ok")
+        #expect(console.perform("get school voltage.L1", at: second(5)) != "ok 241.7")
+    }
+
+    @Test func `faults reach their device, lamp, gear, bus and port`() throws {
+        let console = try console()
+        for line in [
+            "silent pump on", "crc pump 3", "late pump 250", "exception station 4", "lamp lamp-02 failed",
+            "gear 3 silent", "bus lamps down", "gone rs485-2 on", "mains lamp-05 off", "feeder school off",
+        ] {
+            #expect(console.perform(line, at: second(1)) == "ok")
+        }
+        let field = console.field
+        #expect(field.devices["pump"]?.faults.silent == true)
+        #expect(field.devices["pump"]?.faults.brokenChecks == 3)
+        #expect(field.devices["pump"]?.faults.late == 250_000_000)
+        #expect(field.devices["station"]?.faults.exception == 4)
+        #expect(field.gear("lamp-02")?.lampHasFailed == true)
+        #expect(field.gear("lamp-04")?.isSilent == true)
+        #expect(field.gear("lamp-05")?.hasMains == false)
+        #expect(field.bus("lamps")?.isPowered == false)
+        #expect(field.port("rs485-2")?.isGone == true)
+        #expect(console.perform("get school voltage.L1", at: second(3)) == "ok 0.0")
+        #expect(console.perform("lamp levels", at: second(1)).hasPrefix("ok lamp-01=254 lamp-02=255 "))
+    }
+}
