@@ -11,6 +11,7 @@ final class Broker: Sendable {
     let folder = TemporaryFolder("candela-broker")
     let port: Int
     private let process: Mutex<ChildProcess?> = Mutex(nil)
+    private let subscribers = Mutex<[ChildProcess]>([])
 
     /// - Parameter extra: further lines for mosquitto.conf; `%` stands for the folder.
     init(_ extra: String = "allow_anonymous true\n", files: [String: String] = [:]) async throws {
@@ -41,6 +42,12 @@ final class Broker: Sendable {
         await running?.stop()
     }
 
+    /// Nothing is left running, however a test ends.
+    deinit {
+        process.withLock { $0 }?.signal(SIGKILL)
+        for subscriber in subscribers.withLock({ $0 }) { subscriber.signal(SIGKILL) }
+    }
+
     /// A subscriber whose lines can be awaited: `topic payload`.
     func subscriber(_ topic: String, _ more: [String] = []) async throws -> ChildProcess {
         let started = try ChildProcess(
@@ -50,6 +57,7 @@ final class Broker: Sendable {
                 "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", "\(port)", "-t", topic, "-q", "1", "-d", "-F",
                 "%t|%r|%p",
             ] + more)
+        subscribers.withLock { $0.append(started) }
         try await started.line(containing: "Subscribed")
         return started
     }
