@@ -105,7 +105,7 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration", "Telemetry"], exclude: ["Fixtures"]),
         tests("NormalizationTests", ["Normalization", "Telemetry"]),
         tests("OutboxTests", ["Outbox", "Telemetry", "CSQLite"]),
-        tests("UplinksTests", ["Uplinks", "Telemetry"]),
+        tests("UplinksTests", ["Uplinks", "Telemetry", logging]),
         tests("LightingTests", ["Lighting", "Telemetry"]),
         tests("SupervisionTests", ["Supervision", "DriverProtocol", "Telemetry", "CLinux", logging]),
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),
