@@ -104,7 +104,7 @@ import Testing
     static let tolerance: Int64 = 60
 
     /// Seconds from noon beyond which the sun only grazes the horizon.
-    static let grazing = 11.0 * 3600
+    static let grazing = 10.5 * 3600
 
     static func check(_ line: String, days: inout Int) throws {
         let words = line.split(separator: Character(" ")).map(String.init)
