@@ -28,7 +28,7 @@ extension OutboxStore {
                 """)
             let events = damages.map { damage in
                 Event(
-                    kind: "batch-damaged", severity: .warning,
+                    kind: "batch_damaged", severity: .warning,
                     detail: .object([
                         .init("sequence", .integer(damage.sequence)), .init("problem", .string(damage.problem)),
                         .init("file", .string(path)),

@@ -65,8 +65,10 @@ public actor Gateway {
     private let notifier = ServiceNotifier()
     private let log: Logger
     private let choice: ConfigurationKeeper.Choice
-    /// Pumps, command intake, lighting: they end after the uplinks said goodbye.
+    /// Lighting and command intake.
     private var tasks: [Task<Void, Never>] = []
+    /// They end by themselves when their uplink has said goodbye.
+    private var pumps: [Task<Void, Never>] = []
     /// Documents, clock, watchdog: they end first.
     private var housekeeping: [Task<Void, Never>] = []
     private var lastClock: ClockStatus?
@@ -236,7 +238,7 @@ public actor Gateway {
         tasks.append(Task { [lighting] in await lighting.run() })
         for supervisor in await buses.all { await supervisor.start() }
         for uplink in uplinks {
-            tasks.append(Task { await uplink.pump.run() })
+            pumps.append(Task { await uplink.pump.run() })
             tasks.append(Task { await self.takeCommands(of: uplink) })
         }
         housekeeping.append(Task { await self.keepState() })
@@ -419,6 +421,8 @@ public actor Gateway {
             await uplink.uplink.stop(finalState: last)
         }
         for task in tasks { task.cancel() }
+        // Each stores the acknowledgements that came with the goodbye.
+        for pump in pumps { await pump.value }
         await storage.close()
         log.notice("stopped")
     }

@@ -173,10 +173,18 @@ extension StringProtocol {
 extension [UInt8] {
     /// Whether the bytes of `text` stand somewhere in them.
     fileprivate func contains(text: String) -> Bool {
-        withUnsafeBytes { image in
-            Array(text.utf8).withUnsafeBytes { needle in
-                memmem(image.baseAddress!, image.count, needle.baseAddress!, needle.count) != nil
+        let needle = Array(text.utf8)
+        return withUnsafeBytes { image in
+            var start = 0
+            while start + needle.count <= image.count,
+                let hit = memchr(image.baseAddress! + start, Int32(needle[0]), image.count - start)
+            {
+                let offset = UnsafeRawPointer(hit) - image.baseAddress!
+                guard offset + needle.count <= image.count else { return false }
+                if memcmp(hit, needle, needle.count) == 0 { return true }
+                start = offset + 1
             }
+            return false
         }
     }
 }

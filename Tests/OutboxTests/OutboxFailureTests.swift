@@ -149,7 +149,7 @@ struct OutboxFailureTests {
                 let batches = try await damaged.next(for: "u", limit: 100)
                 let kinds = batches.flatMap(\.events).map(\.kind)
                 #expect(batches.map(\.sequence).filter { $0 <= 3 } == [1, 3], "\(damage)")
-                #expect(kinds.contains("batch-damaged") && kinds.contains("gap"), "\(damage)")
+                #expect(kinds.contains("batch_damaged") && kinds.contains("gap"), "\(damage)")
                 #expect(await damaged.status()?.damagedBatches == 1, "\(damage)")
                 if damage.hasPrefix("content = CAST") {
                     let detail = try #require(gaps(batches).first)

@@ -51,6 +51,8 @@ public struct ClockConfiguration: Sendable, Hashable {
         case ntp
         case rtc
         case headEnd = "head-end"
+        /// Whatever the system clock says is taken as right: for benches, and where a time daemon works that the kernel knows nothing of.
+        case system
     }
 
     public let sources: [Source]
