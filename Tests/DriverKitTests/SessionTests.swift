@@ -103,7 +103,8 @@ private final class Peer: Sendable {
     }
 }
 
-@Suite struct `Driver session` {
+// One at a time: each blocks a thread of the pool on its pipe, and the pool must keep one for the driver to start on.
+@Suite(.serialized) struct `Driver session` {
     @Test func `hello, configure, start, command and query are answered, on the bus thread`() throws {
         let peer = Peer()
         try peer.send { $0.hello = DriverRuntimeHello() }
