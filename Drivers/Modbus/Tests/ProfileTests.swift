@@ -54,7 +54,7 @@ import Testing
         ("{quantity: voltage, at: 65535, as: u32, unit: V}", "the value reaches beyond register 0xFFFF"),
         (
             "{quantity: voltage, at: 1, as: u16, unit: V, scale: 1e20}",
-            "a scale of 100000000000000000000 is not plausible; expected 0.000000001 to 1000000000"
+            "a scale of 1e20 is not plausible; expected 0.000000001 to 1000000000"
         ),
         (
             "{quantity: voltage, at: 1, as: u16, unit: V, times: [ct]}",
