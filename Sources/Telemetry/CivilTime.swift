@@ -26,12 +26,16 @@ public struct CivilTime: Sendable, Hashable {
         hour = time / 3600
         minute = time / 60 % 60
         second = time % 60
-        nanosecond = Int(instant.nanoseconds - seconds * 1_000_000_000)
+        // Wrapping, because the first second that 64 bits reach is not whole.
+        nanosecond = Int(instant.nanoseconds &- seconds &* 1_000_000_000)
     }
 
+    /// Beyond the years 1678 to 2261, which 64 bits of nanoseconds reach, it is held at the limit.
     public var instant: UTCInstant {
-        let seconds = Self.dayNumber(year: year, month: month, day: day) * 86_400 + Int64(hour * 3600 + minute * 60 + second)
-        return UTCInstant(nanoseconds: seconds * 1_000_000_000 + Int64(nanosecond))
+        let seconds =
+            Self.dayNumber(year: year, month: month, day: day) * 86_400 + Int64(hour * 3600 + minute * 60 + second)
+        return UTCInstant(
+            nanoseconds: seconds.saturatingMultiply(by: 1_000_000_000).saturatingAdd(Int64(nanosecond)))
     }
 
     /// Days since 1970-01-01 of a Gregorian date.
@@ -67,7 +71,8 @@ extension UTCInstant: CustomStringConvertible {
             + ".\(padded(time.nanosecond / 1_000_000, 3))Z"
     }
 
-    /// Reads RFC 3339 (`2026-11-21T16:04:05.250Z`, `2026-11-21T17:04:05+01:00`); nil when it is none.
+    /// Reads RFC 3339 (`2026-11-21T16:04:05.250Z`, `2026-11-21T17:04:05+01:00`); nil when it is none or outside the
+    /// years 1678 to 2261.
     public init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         func digits(_ from: Int, _ count: Int) -> Int? {
@@ -112,10 +117,13 @@ extension UTCInstant: CustomStringConvertible {
         }
         let civil = CivilTime(
             year: year, month: month, day: day, hour: hour, minute: minute, second: second, nanosecond: nanosecond)
+        // Years that 64 bits of nanoseconds do not reach are refused, not bent.
+        guard (1678...2261).contains(year) else { return nil }
         self.init(nanoseconds: civil.instant.nanoseconds - Int64(offset) * 1_000_000_000)
     }
 
-    static func daysIn(month: Int, year: Int) -> Int {
+    /// Days of a Gregorian month, 28 to 31.
+    public static func daysIn(month: Int, year: Int) -> Int {
         switch month {
         case 2: (year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)) ? 29 : 28
         case 4, 6, 9, 11: 30

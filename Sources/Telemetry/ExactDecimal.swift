@@ -9,12 +9,17 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
 
     public static let zero = ExactDecimal(0)
 
+    /// Far beyond every number of the field; what a faulty peer sends beyond it is held at the limit, so that no
+    /// arithmetic on exponents can overflow.
+    static let exponents: ClosedRange<Int32> = -1_000_000...1_000_000
+
     /// - Parameters:
     ///   - mantissa: the digits, with sign.
-    ///   - exponent: the power of ten they are multiplied with.
+    ///   - exponent: the power of ten they are multiplied with; beyond ±1,000,000 it is held at that.
     public init(mantissa: Int64, exponent: Int32) {
         self.mantissa = mantissa
-        self.exponent = mantissa == 0 ? max(min(exponent, 0), -18) : exponent
+        let limits = mantissa == 0 ? -18...0 : Self.exponents
+        self.exponent = min(max(exponent, limits.lowerBound), limits.upperBound)
     }
 
     public init(_ integer: Int64) {
@@ -33,68 +38,6 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
         self.init(value.description)
     }
 
-    /// Reads `-12.50`, `1e3`, `2.5E-7`; nil when it is no decimal number or its digits need more than 63 bits.
-    public init?(_ text: some StringProtocol) {
-        var digits = text.utf8.makeIterator()
-        var byte = digits.next()
-        var negative = false
-        if byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+") {
-            negative = byte == UInt8(ascii: "-")
-            byte = digits.next()
-        }
-        var mantissa: Int64 = 0
-        var exponent: Int32 = 0
-        var seenDigit = false
-        var seenPoint = false
-        var pendingZeros: Int32 = 0
-        while let current = byte {
-            if current == UInt8(ascii: "."), !seenPoint {
-                seenPoint = true
-            } else if current >= UInt8(ascii: "0"), current <= UInt8(ascii: "9") {
-                seenDigit = true
-                if seenPoint { exponent -= 1 }
-                if current == UInt8(ascii: "0"), seenPoint {
-                    // Zeros after the point count only when a digit follows, so that a long tail of them costs no range.
-                    pendingZeros += 1
-                } else {
-                    for _ in 0...pendingZeros {
-                        let (shifted, overflow) = mantissa.multipliedReportingOverflow(by: 10)
-                        guard !overflow else { return nil }
-                        mantissa = shifted
-                    }
-                    pendingZeros = 0
-                    let digit = Int64(current - UInt8(ascii: "0"))
-                    let (sum, overflow) = mantissa.addingReportingOverflow(digit)
-                    guard !overflow else { return nil }
-                    mantissa = sum
-                }
-            } else {
-                break
-            }
-            byte = digits.next()
-        }
-        guard seenDigit else { return nil }
-        exponent += pendingZeros
-        if byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E") {
-            byte = digits.next()
-            var down = false
-            if byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+") {
-                down = byte == UInt8(ascii: "-")
-                byte = digits.next()
-            }
-            var power: Int32 = 0
-            guard byte != nil else { return nil }
-            while let current = byte, current >= UInt8(ascii: "0"), current <= UInt8(ascii: "9") {
-                power = power * 10 + Int32(current - UInt8(ascii: "0"))
-                guard power < 10_000 else { return nil }
-                byte = digits.next()
-            }
-            exponent += down ? -power : power
-        }
-        guard byte == nil else { return nil }
-        self.init(mantissa: negative ? -mantissa : mantissa, exponent: exponent)
-    }
-
     /// The exact product; nil when its digits need more than 63 bits.
     public func multiplied(by other: ExactDecimal) -> ExactDecimal? {
         let (product, overflow) = mantissa.multipliedReportingOverflow(by: other.mantissa)
@@ -106,19 +49,34 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
 
     /// The exact sum; nil when its digits need more than 63 bits.
     public func adding(_ other: ExactDecimal) -> ExactDecimal? {
-        let common = min(exponent, other.exponent)
-        guard let a = rescaled(to: common), let b = other.rescaled(to: common) else { return nil }
-        let (sum, overflow) = a.addingReportingOverflow(b)
-        return overflow ? nil : ExactDecimal(mantissa: sum, exponent: common)
+        combined(with: other) { $0.addingReportingOverflow($1) }
     }
 
-    public func subtracting(_ other: ExactDecimal) -> ExactDecimal? { adding(other.negated) }
+    /// The exact difference; nil when its digits need more than 63 bits.
+    public func subtracting(_ other: ExactDecimal) -> ExactDecimal? {
+        combined(with: other) { $0.subtractingReportingOverflow($1) }
+    }
+
+    private func combined(
+        with other: ExactDecimal, _ operation: (Int64, Int64) -> (partialValue: Int64, overflow: Bool)
+    ) -> ExactDecimal? {
+        // As they stand, and where that leaves the range, with the fewest digits.
+        for (x, y) in [(self, other), (normalized, other.normalized)] {
+            let common = min(x.exponent, y.exponent)
+            guard let left = x.rescaled(to: common), let right = y.rescaled(to: common) else { continue }
+            let (result, overflow) = operation(left, right)
+            if !overflow { return ExactDecimal(mantissa: result, exponent: common) }
+        }
+        return nil
+    }
 
     /// `self` × 10^`power`, always exact.
     public func scaled(byPowerOfTen power: Int32) -> ExactDecimal {
-        ExactDecimal(mantissa: mantissa, exponent: exponent + power)
+        let sum = Int64(exponent) + Int64(power)
+        return ExactDecimal(mantissa: mantissa, exponent: Int32(clamping: sum))
     }
 
+    /// The number with the other sign. The one mantissa without a counterpart, -2^63, becomes 2^63 - 1.
     public var negated: ExactDecimal { ExactDecimal(mantissa: mantissa == .min ? .max : -mantissa, exponent: exponent) }
     public var magnitude: ExactDecimal { mantissa < 0 ? negated : self }
     public var isNegative: Bool { mantissa < 0 }
@@ -161,8 +119,10 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
     public static func < (a: ExactDecimal, b: ExactDecimal) -> Bool {
         let (x, y) = (a.normalized, b.normalized)
         let common = min(x.exponent, y.exponent)
-        if let left = x.rescaled(to: common), let right = y.rescaled(to: common) { return left < right }
-        return x.approximation < y.approximation
+        // Where one does not fit, its magnitude is beyond everything the other, which stands at that exponent, can hold.
+        guard let left = x.rescaled(to: common) else { return x.isNegative }
+        guard let right = y.rescaled(to: common) else { return !y.isNegative }
+        return left < right
     }
 
     private func rescaled(to wanted: Int32) -> Int64? {
@@ -187,7 +147,8 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
         let sign = negative ? "-" : ""
         if exponent > 0 {
             guard mantissa != 0 else { return "0" }
-            return exponent <= 18 ? sign + digits + String(repeating: "0", count: Int(exponent)) : "\(mantissa)e\(exponent)"
+            return exponent <= 18
+                ? sign + digits + String(repeating: "0", count: Int(exponent)) : "\(mantissa)e\(exponent)"
         }
         let places = Int(-exponent)
         if digits.utf8.count > places {

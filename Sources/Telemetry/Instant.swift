@@ -9,11 +9,11 @@ public struct BootInstant: Sendable, Hashable, Comparable {
     public static func < (a: BootInstant, b: BootInstant) -> Bool { a.nanoseconds < b.nanoseconds }
 
     public func advanced(by duration: Duration) -> BootInstant {
-        BootInstant(nanoseconds: nanoseconds &+ duration.wholeNanoseconds)
+        BootInstant(nanoseconds: nanoseconds.saturatingAdd(duration.wholeNanoseconds))
     }
 
     public func duration(since earlier: BootInstant) -> Duration {
-        .nanoseconds(nanoseconds - earlier.nanoseconds)
+        .nanoseconds(nanoseconds.saturatingSubtract(earlier.nanoseconds))
     }
 }
 
@@ -22,7 +22,8 @@ public struct UTCInstant: Sendable, Hashable, Comparable {
     public let nanoseconds: Int64
 
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
-    public init(seconds: Int64) { self.nanoseconds = seconds * 1_000_000_000 }
+    /// Beyond the years 1678 to 2261 it is held at the limit.
+    public init(seconds: Int64) { self.nanoseconds = seconds.saturatingMultiply(by: 1_000_000_000) }
 
     /// Whole seconds since 1970, rounded down.
     public var seconds: Int64 { nanoseconds.flooredDivision(by: 1_000_000_000) }
@@ -30,10 +31,12 @@ public struct UTCInstant: Sendable, Hashable, Comparable {
     public static func < (a: UTCInstant, b: UTCInstant) -> Bool { a.nanoseconds < b.nanoseconds }
 
     public func advanced(by duration: Duration) -> UTCInstant {
-        UTCInstant(nanoseconds: nanoseconds &+ duration.wholeNanoseconds)
+        UTCInstant(nanoseconds: nanoseconds.saturatingAdd(duration.wholeNanoseconds))
     }
 
-    public func duration(since earlier: UTCInstant) -> Duration { .nanoseconds(nanoseconds - earlier.nanoseconds) }
+    public func duration(since earlier: UTCInstant) -> Duration {
+        .nanoseconds(nanoseconds.saturatingSubtract(earlier.nanoseconds))
+    }
 }
 
 /// How far this gateway's clock can be trusted.
@@ -55,9 +58,7 @@ extension Duration {
     /// The duration in nanoseconds, saturating at ±292 years.
     public var wholeNanoseconds: Int64 {
         let (seconds, attoseconds) = components
-        let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        return nanoseconds &+ attoseconds / 1_000_000_000
+        return seconds.saturatingMultiply(by: 1_000_000_000).saturatingAdd(attoseconds / 1_000_000_000)
     }
 
     public var wholeMilliseconds: Int64 { wholeNanoseconds / 1_000_000 }
@@ -67,6 +68,21 @@ extension Duration {
 }
 
 extension Int64 {
+    func saturatingAdd(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+
+    func saturatingSubtract(_ other: Int64) -> Int64 {
+        let (difference, overflow) = subtractingReportingOverflow(other)
+        return overflow ? (other < 0 ? .max : .min) : difference
+    }
+
+    func saturatingMultiply(by factor: Int64) -> Int64 {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? ((self < 0) != (factor < 0) ? .min : .max) : product
+    }
+
     func flooredDivision(by divisor: Int64) -> Int64 {
         let quotient = self / divisor
         return (self % divisor != 0 && (self < 0) != (divisor < 0)) ? quotient - 1 : quotient

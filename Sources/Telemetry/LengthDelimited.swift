@@ -59,10 +59,11 @@ public enum LengthDelimited {
                 guard position < buffer.count else { return nil }
                 let byte = buffer[position]
                 position += 1
+                // The tenth byte has room for one bit; more would be lost and a huge length taken for a small one.
+                guard shift < 63 || byte <= 1 else { throw .badLength }
                 length |= UInt64(byte & 0x7F) << shift
                 if byte & 0x80 == 0 { break }
                 shift += 7
-                guard shift < 64 else { throw .badLength }
             }
             guard length <= UInt64(limit) else { throw .tooLong(length: length, limit: limit) }
             guard buffer.count - position >= Int(length) else { return nil }

@@ -1,1 +1,4 @@
-print("not built yet")
+import DriverKit
+import ModbusDriver
+
+DriverMain.run(ModbusDriver.self)

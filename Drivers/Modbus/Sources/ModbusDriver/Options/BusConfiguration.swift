@@ -1,0 +1,108 @@
+internal import DriverKit
+internal import DriverProtocol
+internal import Telemetry
+
+/// Everything a bus needs to run, checked; and what there is to say about it.
+struct BusConfiguration {
+    let port: PortAddress?
+    let options: BusOptions
+    /// Ways to devices, in the order in which devices name them.
+    let links: [PortAddress]
+    let devices: [ModbusDevice]
+    let answer: DriverConfigured
+
+    init(_ configure: DriverConfigure) {
+        let diagnostics = Diagnostics()
+        let bus = NodePlace(.bus)
+        let port = PortAddress(configure.port)
+        if port == nil {
+            diagnostics.error(
+                "\"\(configure.port)\" is no port; expected \(PortAddress.forms)", at: bus.appending("port"))
+        }
+        options = BusOptions(
+            configure.hasOptions ? configure.options : nil, port: port, diagnostics: diagnostics)
+        var profiles: [String: ModbusProfile] = [:]
+        for profile in configure.profiles {
+            let read = ProfileReader(profile, diagnostics: diagnostics).read()
+            if !diagnostics.hasErrors(.profile, name: profile.name) { profiles[profile.name] = read }
+        }
+        let builder = DeviceBuilder(options: options, port: port ?? .hosts, diagnostics: diagnostics)
+        var links: [PortAddress] = []
+        var devices: [ModbusDevice] = []
+        var taken: [String: String] = [:]
+        var answer = DriverConfigured()
+        for entry in configure.devices {
+            let place = NodePlace(.device, name: entry.name)
+            let profile = profiles[entry.profile]
+            let site = DeviceOptions(entry, port: port, profile: profile, diagnostics: diagnostics)
+            let target = Self.target(port, site)
+            let address = Self.words(target, site)
+            if site.unit != nil, let other = taken.updateValue(entry.name, forKey: address) {
+                diagnostics.error(
+                    "\(address) is the device \(other) already; two devices need two addresses",
+                    at: place.appending("address"))
+            }
+            if profile == nil {
+                let isSent = configure.profiles.contains { $0.name == entry.profile }
+                diagnostics.error(
+                    isSent
+                        ? "its profile \(entry.profile) has errors"
+                        : "there is no profile \"\(entry.profile)\"", at: place.appending("profile"))
+            }
+            let built = profile.flatMap { profile -> ModbusDevice? in
+                guard let target else { return nil }
+                let link = links.firstIndex(of: target) ?? links.count
+                guard let device = builder.build(entry, site, profile, link: link) else { return nil }
+                if link == links.count { links.append(target) }
+                return device
+            }
+            var description = DriverDeviceDescription()
+            description.index = entry.index
+            description.usable = built != nil && !diagnostics.hasErrors(.device, name: entry.name)
+            description.address = address
+            description.profileVersion = profile?.version ?? ""
+            if let built {
+                description.points = built.descriptors.map { DriverPointDescription($0) }
+                if description.usable { devices.append(Self.planned(built, configure.memories)) }
+            }
+            answer.devices.append(description)
+        }
+        if diagnostics.hasErrors(.bus) {
+            devices = []
+            for index in answer.devices.indices { answer.devices[index].usable = false }
+        }
+        answer.request = configure.request
+        answer.diagnostics = diagnostics.all
+        self.port = port
+        self.links = links
+        self.devices = devices
+        self.answer = answer
+    }
+
+    private static func target(_ port: PortAddress?, _ site: DeviceOptions) -> PortAddress? {
+        if case .hosts? = port { return site.host.map { .tcp($0) } }
+        return port
+    }
+
+    private static func words(_ target: PortAddress?, _ site: DeviceOptions) -> String {
+        let unit = site.unit.map { "unit \($0)" } ?? "no unit"
+        if case .tcp(let host)? = target { return "\(host) \(unit)" }
+        return unit
+    }
+
+    private static func planned(_ device: ModbusDevice, _ memories: [DriverMemory]) -> ModbusDevice {
+        var device = device
+        if let memory = memories.first(where: { $0.device == device.name && $0.key == LearnedRegisters.key }),
+            let learned = LearnedRegisters(bytes: memory.bytes, profile: device.profileIdentity)
+        {
+            device.plan.learnedMaximum = learned.maximumRegisters
+            device.plan.refused = Set(
+                device.points.filter {
+                    learned.refused.contains(
+                        LearnedRegisters.Place(table: $0.value.table, address: $0.value.address))
+                }.map(\.index))
+        }
+        device.blocks = device.plan.blocks(device.points)
+        return device
+    }
+}

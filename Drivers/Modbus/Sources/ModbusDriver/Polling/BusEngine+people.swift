@@ -1,0 +1,182 @@
+internal import DriverKit
+internal import DriverProtocol
+internal import Telemetry
+
+// What people ask for: read now, write and read back.
+extension BusEngine {
+    /// Tries of one request that a person waits for: a single broken frame must not become a "no".
+    static let personTries = 2
+
+    private struct NoAnswer: Error {
+        let reason: String
+    }
+
+    func query(_ query: DriverQuery) -> DriverQueryDone {
+        var done = DriverQueryDone()
+        guard let index = devices.firstIndex(where: { $0.index == query.device }) else {
+            done.failure = "no usable device has the number \(query.device)"
+            return done
+        }
+        let wanted = query.points.map { Int($0) }
+        guard wanted.allSatisfy({ $0 < devices[index].points.count }) else {
+            done.failure = "\(devices[index].name) has \(devices[index].points.count) points"
+            return done
+        }
+        do {
+            let samples = try read(index, points: wanted.isEmpty ? nil : Set(wanted), deadline: query.deadlineBootNs)
+            done.samples = DriverSamples(device: query.device, samples: samples)
+        } catch {
+            done.failure = error.reason
+        }
+        return done
+    }
+
+    private func read(_ index: Int, points: Set<Int>?, deadline: UInt64) throws(NoAnswer) -> [Sample] {
+        let device = devices[index]
+        let wanted = device.points.filter { points?.contains($0.index) ?? true }
+            // One plan for all of them, whatever their intervals.
+            .map { DevicePoint(index: $0.index, value: $0.value, interval: DeviceBuilder.standardInterval) }
+        var samples = self.samples(
+            wanted.filter { device.plan.refused.contains($0.index) }.map { ($0.index, .bad(.notSupported)) },
+            at: clock())
+        var blocks = device.plan.blocks(wanted)
+        while !blocks.isEmpty {
+            let block = blocks.removeFirst()
+            if deadline != 0, clock().nanoseconds >= Int64(clamping: deadline) {
+                throw NoAnswer(reason: "the time for it was over before all points were read")
+            }
+            let exchange = try ask(index, block.request)
+            switch exchange.outcome {
+            case .answer(.exception(let exception)) where exception.isRefusal && block.points.count > 1:
+                // Each by itself: the person gets what there is, the finding is left to the polling.
+                blocks = device.cells(of: block).map { device.block(of: $0, like: block) } + blocks
+            case .answer(.exception(let exception)):
+                let quality: RegisterCodec.Decoded = exception.isRefusal ? .bad(.notSupported) : .bad(.deviceReported)
+                samples += self.samples(block.points.map { ($0, quality) }, at: exchange.ended)
+            case .answer(let answer):
+                samples += self.samples(decode(answer, block, device), at: exchange.ended)
+            default: break
+            }
+        }
+        return samples.sorted { $0.point < $1.point }
+    }
+
+    /// Asks until there is an answer, twice at most.
+    private func ask(_ index: Int, _ request: ModbusRequest) throws(NoAnswer) -> Exchange {
+        var reason = ""
+        for _ in 0..<Self.personTries {
+            if let portFailure { throw NoAnswer(reason: portFailure) }
+            // A late answer to the same question is waited for first.
+            let pause = late[lateKey(request, devices[index])].map { $0.duration(since: clock()) } ?? .zero
+            let exchange = exchange(request, device: index, pause: max(.zero, pause))
+            switch exchange.outcome {
+            case .answer(.exception(let exception)) where exception.isGatewayTimeout:
+                reason = exception.words
+                missed(index, exchange, request, reason)
+            case .answer(let answer):
+                answered(index, at: exchange.ended)
+                if case .exception(let exception) = answer { failed(index, request, exception.words) }
+                return exchange
+            case .gone(let what):
+                reason = what
+                gone(index, exchange, request, what)
+            case .silence, .broken:
+                reason = self.reason(exchange, devices[index])
+                missed(index, exchange, request, reason)
+            }
+        }
+        throw NoAnswer(reason: "unit \(devices[index].unit), \(request.words): \(reason)")
+    }
+
+    func command(_ command: DriverCommand) -> DriverCommandDone {
+        var done = DriverCommandDone()
+        func end(_ outcome: DriverCommandDone.Outcome, _ reason: String = "") -> DriverCommandDone {
+            done.outcome = outcome
+            done.reason = reason
+            return done
+        }
+        guard let index = devices.firstIndex(where: { $0.index == command.device }) else {
+            return end(.rejected, "no usable device has the number \(command.device)")
+        }
+        guard command.action == "set" else {
+            return end(.rejected, "a Modbus device knows no action \"\(command.action)\", only set")
+        }
+        let device = devices[index]
+        guard Int(command.point) < device.points.count else {
+            return end(.rejected, "\(device.name) has \(device.points.count) points")
+        }
+        let point = device.points[Int(command.point)]
+        guard let wanted = command.hasValue ? command.value.telemetry : nil else {
+            return end(.rejected, "there is no value to set")
+        }
+        let request: ModbusRequest
+        do {
+            request = try self.request(setting: point.value, to: wanted)
+        } catch {
+            return end(.rejected, error.reason)
+        }
+        do throws(NoAnswer) {
+            // A write is sent once: after silence nobody knows whether it was done, and doing it twice is not ours to decide.
+            let pause = late[lateKey(request, device)].map { $0.duration(since: clock()) } ?? .zero
+            if let portFailure { throw NoAnswer(reason: portFailure) }
+            let exchange = exchange(request, device: index, pause: max(.zero, pause))
+            switch exchange.outcome {
+            case .answer(.exception(let exception)) where !exception.isGatewayTimeout:
+                answered(index, at: exchange.ended)
+                return end(.failed, "unit \(device.unit), \(request.words): \(exception.words)")
+            case .answer(.written): answered(index, at: exchange.ended)
+            case .gone(let reason): gone(index, exchange, request, reason)
+            default: missed(index, exchange, request, reason(exchange, device))
+            }
+            let isAcknowledged = exchange.outcome == .answer(.written)
+            let samples = try read(index, points: [point.index], deadline: 0)
+            done.samples = DriverSamples(device: command.device, samples: samples)
+            guard let value = samples.first?.value else {
+                return end(.applied, "\(device.descriptors[point.index].name) cannot be read back")
+            }
+            done.readBack = DriverValue(value)
+            if value == wanted || point.value.codec.holdsSame(value, wanted) { return end(.verified) }
+            return end(
+                .failed,
+                isAcknowledged
+                    ? "the device accepted it, but \(device.descriptors[point.index].name) reads \(value)"
+                    : "no acknowledgement, and \(device.descriptors[point.index].name) reads \(value)")
+        } catch {
+            return end(.noAnswer, "\(error.reason); whether the value was set is not known")
+        }
+    }
+
+    private func request(
+        setting value: ProfileValue, to wanted: Value
+    ) throws(RegisterCodec.Unwritable) -> ModbusRequest {
+        guard value.isWritable, value.table.isWritable else {
+            throw RegisterCodec.Unwritable(reason: "\(value.name) is not writable in its profile")
+        }
+        if value.table == .coil {
+            guard case .flag(let on) = wanted else {
+                throw RegisterCodec.Unwritable(reason: "\(value.name) takes true or false")
+            }
+            return .writeCoil(at: UInt16(value.address), on: on)
+        }
+        if let number = wanted.number {
+            if let minimum = value.minimum, number < minimum {
+                throw RegisterCodec.Unwritable(reason: "\(number) is below the limit of \(minimum) \(value.unit)")
+            }
+            if let maximum = value.maximum, number > maximum {
+                throw RegisterCodec.Unwritable(reason: "\(number) is above the limit of \(maximum) \(value.unit)")
+            }
+        }
+        let words = try value.codec.encode(wanted)
+        return words.count == 1
+            ? .writeRegister(at: UInt16(value.address), value: words[0])
+            : .writeRegisters(at: UInt16(value.address), values: words)
+    }
+}
+
+extension RegisterCodec {
+    /// Whether both values are the same registers: 0.1 and what a 32-bit float makes of it.
+    func holdsSame(_ a: Value, _ b: Value) -> Bool {
+        guard let left = try? encode(a), let right = try? encode(b) else { return false }
+        return left == right
+    }
+}

@@ -1,0 +1,74 @@
+internal import DriverKit
+internal import DriverProtocol
+internal import Telemetry
+
+// What goes out: samples, states, trace.
+extension BusEngine {
+    func decode(
+        _ answer: ModbusAnswer, _ block: RegisterBlock, _ device: ModbusDevice
+    ) -> [(point: Int, decoded: RegisterCodec.Decoded)] {
+        block.points.map { index in
+            let value = device.points[index].value
+            let offset = value.address - block.address
+            switch answer {
+            case .words(let words): return (index, value.codec.decode(words[offset..<offset + value.width]))
+            case .bits(let bits): return (index, value.codec.decode(bit: bits[offset]))
+            case .written, .exception: return (index, .bad(.communication))
+            }
+        }
+    }
+
+    func send(_ index: Int, _ values: [(Int, RegisterCodec.Decoded)], at moment: BootInstant) {
+        guard !values.isEmpty else { return }
+        outlet.samples(device: devices[index].index, samples(values, at: moment))
+    }
+
+    func samples(_ values: [(Int, RegisterCodec.Decoded)], at moment: BootInstant) -> [Sample] {
+        values.map { Sample(point: $0.0, value: $0.1.value, quality: $0.1.quality, acquired: moment) }
+    }
+
+    func tellRefused(_ index: Int) {
+        send(index, devices[index].plan.refused.sorted().map { ($0, .bad(.notSupported)) }, at: clock())
+    }
+
+    func tellState(_ index: Int) {
+        let device = devices[index]
+        var missed = scheduler.missedIntervals(device: device.index)
+        if let since = device.offlineSince {
+            let away = max(0, clock().nanoseconds - since.nanoseconds)
+            missed += device.blocks.reduce(0) { $0 + UInt64(away / max(1, $1.interval.wholeNanoseconds)) }
+        }
+        outlet.deviceState(device.state(missed: missed))
+    }
+
+    /// Why an exchange came to nothing, with what was on the wire where that helps.
+    func reason(_ exchange: Exchange, _ device: ModbusDevice) -> String {
+        switch exchange.outcome {
+        case .silence: "no answer within \(device.timeout.wholeMilliseconds) ms"
+        case .broken(let what):
+            "\(what); sent \(hex(exchange.sent))"
+                + (exchange.received.isEmpty ? "" : ", received \(hex(exchange.received))")
+        case .gone(let what): what
+        case .answer(.exception(let exception)): exception.words
+        case .answer: "answered"
+        }
+    }
+
+    func trace(_ exchange: Exchange, _ request: ModbusRequest, _ device: ModbusDevice) {
+        outlet.traceRecord(
+            DriverTraceRecord(
+                bootNanoseconds: exchange.began.nanoseconds, sent: true, bytes: exchange.sent,
+                text: "\(device.name) unit \(device.unit): \(request.words)"))
+        let milliseconds = exchange.took.wholeMilliseconds
+        let text =
+            switch exchange.outcome {
+            case .answer(.exception(let exception)): "\(exception.words) after \(milliseconds) ms"
+            case .answer: "answer after \(milliseconds) ms"
+            default: reason(exchange, device)
+            }
+        outlet.traceRecord(
+            DriverTraceRecord(
+                bootNanoseconds: exchange.ended.nanoseconds, sent: false, bytes: exchange.received,
+                text: "\(device.name) unit \(device.unit): \(text)"))
+    }
+}

@@ -1,0 +1,37 @@
+import Telemetry
+
+/// What was last seen and last reported of one point.
+struct PointState: Sendable {
+    private(set) var latestValue: Value?
+    private(set) var latestQuality: Quality?
+    private(set) var latestAcquired: BootInstant?
+
+    private var reportedValue: Value?
+    private var reportedQuality: Quality?
+    private var reportedAcquired: BootInstant?
+
+    /// Notes a converted sample; true when it is to be reported.
+    mutating func accept(_ value: Value?, quality: Quality, at moment: BootInstant, rule: PointRule) -> Bool {
+        // A driver may deliver a late sample after a newer one; it is reported, but it is not the newest.
+        if latestAcquired.map({ moment >= $0 }) ?? true {
+            latestValue = value
+            latestQuality = quality
+            latestAcquired = moment
+        }
+        guard isReportable(value, quality: quality, at: moment, rule: rule) else { return false }
+        reportedValue = value
+        reportedQuality = quality
+        reportedAcquired = moment
+        return true
+    }
+
+    private func isReportable(_ value: Value?, quality: Quality, at moment: BootInstant, rule: PointRule) -> Bool {
+        guard let reportedQuality, let reportedAcquired, reportedQuality == quality else { return true }
+        // Bad with the same reason was said already; repeating it would stamp old news freshly.
+        if quality.grade == .bad { return false }
+        guard rule.threshold != nil else { return true }
+        if rule.isChange(from: reportedValue, to: value) { return true }
+        guard let longest = rule.reportAtLeast else { return false }
+        return moment.duration(since: reportedAcquired) >= longest
+    }
+}
