@@ -34,6 +34,37 @@ import Testing
         #expect(bench.samples(0, .level).count == 4)
     }
 
+    @Test func `a restart costs two queries a lamp, and what was learned is used`() throws {
+        let gear = ScriptedGear(level: 127)
+        gear.curve = 1
+        gear.minimum = 20
+        let first = Bench([3: gear])
+        try first.start()
+        first.run(for: .seconds(25))
+        let memories = first.outlet.all.memories
+        #expect(memories.map(\.bytes) == [[1, 20, 254]])
+        #expect(memories.map(\.device) == ["lamp-3"])
+        let second = Bench([3: gear], memories: memories)
+        try second.start()
+        second.run(for: .seconds(2))
+        #expect(second.interface.frames.map { $0.bytes[1] } == [0x90, 0xA0])
+        #expect(second.samples(0, .level).map(\.value) == [.number(ExactDecimal(50))])
+        #expect(second.outlet.all.memories.isEmpty)
+    }
+
+    @Test func `after a mains return that is news everything is asked anew`() throws {
+        let gear = ScriptedGear(level: 127)
+        let bench = Bench([3: gear])
+        try bench.start()
+        bench.run(for: .seconds(15))
+        gear.curve = 1
+        gear.powerCycled = true
+        bench.run(for: .seconds(20))
+        #expect(bench.samples(0, .level).last?.value == .number(ExactDecimal(50)))
+        #expect(bench.samples(0, .powerCycled).last?.value == .flag(true))
+        #expect(bench.interface.frames.filter { $0.bytes[1] == 0xEE }.count == 3)
+    }
+
     @Test func `polling goes at priority 5 and what must follow directly at 1`() throws {
         let bench = Bench([3: ScriptedGear(level: 100)])
         try bench.start()

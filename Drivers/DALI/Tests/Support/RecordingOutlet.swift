@@ -11,6 +11,7 @@ final class RecordingOutlet: DriverOutlet {
         var events: [DriverEvent] = []
         var trace: [DriverTraceRecord] = []
         var log: [String] = []
+        var memories: [DriverMemory] = []
     }
 
     private let record = Mutex(Record())
@@ -24,6 +25,6 @@ final class RecordingOutlet: DriverOutlet {
     func deviceState(_ state: DriverDeviceState) { record.withLock { $0.states.append(state) } }
     func event(_ event: DriverEvent) { record.withLock { $0.events.append(event) } }
     func traceRecord(_ record: DriverTraceRecord) { self.record.withLock { $0.trace.append(record) } }
-    func remember(_ memory: DriverMemory) {}
+    func remember(_ memory: DriverMemory) { record.withLock { $0.memories.append(memory) } }
     func log(_ line: String) { record.withLock { $0.log.append(line) } }
 }

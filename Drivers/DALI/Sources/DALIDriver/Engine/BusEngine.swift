@@ -57,6 +57,11 @@ final class BusEngine {
         let (configuration, answer) = BusConfiguration.read(message)
         self.configuration = configuration
         gear = configuration.gear
+        for memory in message.memories where memory.key == Gear.memoryKey {
+            if let position = gear.firstIndex(where: { $0.name == memory.device }) {
+                gear[position].recall(memory.bytes)
+            }
+        }
         return answer
     }
 
