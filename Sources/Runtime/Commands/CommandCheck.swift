@@ -1,15 +1,15 @@
 import Configuration
-import Telemetry
+public import Telemetry
 
 /// The rules that a command must pass before anything is sent to the field; pure, so that each has its test.
-enum CommandCheck {
+public enum CommandCheck {
     /// Why a command is not carried out: the word a head-end can act on, and a sentence for people.
-    struct Refusal: Error, Sendable, Hashable {
-        let status: CommandResult.Status
-        let word: String
-        let explanation: String
+    public struct Refusal: Error, Sendable, Hashable {
+        public let status: CommandResult.Status
+        public let word: String
+        public let explanation: String
 
-        var reason: String { explanation.isEmpty ? word : "\(word): \(explanation)" }
+        public var reason: String { explanation.isEmpty ? word : "\(word): \(explanation)" }
 
         static func rejected(_ word: String, _ explanation: String) -> Refusal {
             Refusal(status: .rejected, word: word, explanation: explanation)
@@ -57,7 +57,8 @@ enum CommandCheck {
             guard points.isEmpty || points.contains(point) else {
                 throw .rejected("notPermitted", "this uplink may not command \(point)")
             }
-            guard action == .set, let number = value?.number, let limit = limits.first(where: { $0.point == point }) else { return }
+            guard action == .set, let number = value?.number, let limit = limits.first(where: { $0.point == point })
+            else { return }
             let below = limit.minimum.map { number < $0.value } ?? false
             let above = limit.maximum.map { number > $0.value } ?? false
             if below || above {
@@ -67,7 +68,7 @@ enum CommandCheck {
     }
 
     /// Whether the value fits the point; gives it in the point's unit.
-    static func value(_ value: Value?, unit: String?, for point: PointDescriptor) throws(Refusal) -> Value {
+    public static func value(_ value: Value?, unit: String?, for point: PointDescriptor) throws(Refusal) -> Value {
         guard point.isWritable else { throw .rejected("notWritable", "\(point.name) cannot be written") }
         guard let value else { throw .rejected("valueMissing", "a value for \(point.name) is missing") }
         guard case .number(var number) = value else {
@@ -77,8 +78,12 @@ enum CommandCheck {
             return value
         }
         if let unit, unit != point.unit {
-            guard let given = Unit(symbol: unit), let own = Unit(symbol: point.unit), let power = given.powerOfTen(to: own)
-            else { throw .rejected("wrongUnit", "\(point.name) is in \(point.unit.isEmpty ? "no unit" : point.unit), not in \(unit)") }
+            guard let given = Unit(symbol: unit), let own = Unit(symbol: point.unit),
+                let power = given.powerOfTen(to: own)
+            else {
+                throw .rejected(
+                    "wrongUnit", "\(point.name) is in \(point.unit.isEmpty ? "no unit" : point.unit), not in \(unit)")
+            }
             number = number.scaled(byPowerOfTen: power)
         }
         if let minimum = point.minimum, number < minimum {

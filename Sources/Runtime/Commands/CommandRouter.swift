@@ -52,14 +52,16 @@ actor CommandRouter {
             let results = targets.map {
                 CommandResult(
                     id: command.id, device: $0, status: .failed,
-                    reason: "interrupted: the gateway stopped while the command was under way; it may or may not have been applied",
+                    reason:
+                        "interrupted: the gateway stopped while the command was under way; it may or may not have been applied",
                     finished: now)
             }
             await finish(command.id, results)
             await events.tell(
                 Event(
                     kind: EventKind.commandInterrupted, severity: .warning,
-                    detail: ["id": .string(command.id), "devices": .array(targets.map(JSONValue.string))], occurred: now))
+                    detail: ["id": .string(command.id), "devices": .array(targets.map(JSONValue.string))], occurred: now
+                ))
         }
     }
 
@@ -67,7 +69,8 @@ actor CommandRouter {
     func accept(_ command: Command, from origin: CommandOrigin) async {
         let targets = names(of: command.target)
         guard underWay < Self.mostUnderWay else {
-            await tellResults(refused(command, targets, .rejected("busy", "too many commands are under way")), of: command)
+            await tellResults(
+                refused(command, targets, .rejected("busy", "too many commands are under way")), of: command)
             return
         }
         let context = JSONValue.object([.init("devices", .array(targets.map(JSONValue.string)))])
@@ -117,7 +120,8 @@ actor CommandRouter {
             let done = await buses.command(order, bus: device.configuration.bus, within: Self.lampDeadline)
             result = Self.result(id: id, device: name, unit: "%", done, at: clock.now())
         } catch {
-            result = CommandResult(id: id, device: name, status: error.status, reason: error.reason, finished: clock.now())
+            result = CommandResult(
+                id: id, device: name, status: error.status, reason: error.reason, finished: clock.now())
         }
         let command = Command(id: id, target: .device(name), action: .set, point: action, value: nil)
         await tell(command, origin, [result])
@@ -156,7 +160,8 @@ actor CommandRouter {
             let device = try await usableDevice(name)
             if !origin.isLocal {
                 try CommandCheck.permission(
-                    origin.permission, device: device, point: command.point, value: command.value, action: command.action)
+                    origin.permission, device: device, point: command.point, value: command.value,
+                    action: command.action)
             }
             switch command.action {
             case .read: return try await read(command, device)
@@ -219,7 +224,8 @@ actor CommandRouter {
         guard let index = device.pointIndex(command.point) else {
             if device.points.isEmpty {
                 throw CommandCheck.Refusal(
-                    status: .failed, word: "busDown", explanation: "bus \(device.configuration.bus) has not started: \(device.detail)")
+                    status: .failed, word: "busDown",
+                    explanation: "bus \(device.configuration.bus) has not started: \(device.detail)")
             }
             throw .rejected("unknownPoint", "\(device.name) has no point \(command.point)")
         }
@@ -262,8 +268,11 @@ actor CommandRouter {
             case .failed, .noAnswer, .unspecified, .UNRECOGNIZED: .failed
             }
         let value = done.hasReadBack ? done.readBack.telemetry : nil
+        var reason = done.reason.isEmpty ? nil : done.reason
+        // The same word as of a read: a person's program ends with another status when nothing answered.
+        if done.outcome == .noAnswer { reason = "noAnswer" + (done.reason.isEmpty ? "" : ": \(done.reason)") }
         return CommandResult(
-            id: id, device: device, status: status, reason: done.reason.isEmpty ? nil : done.reason, value: value,
+            id: id, device: device, status: status, reason: reason, value: value,
             unit: value == nil || unit.isEmpty ? nil : unit, finished: now)
     }
 
@@ -295,7 +304,8 @@ actor CommandRouter {
             let first = earlier[target]
             let said = first.map { "the first was \($0.status.rawValue)" } ?? "the first is under way"
             return CommandResult(
-                id: command.id, device: target, status: .duplicate, reason: said, value: first?.value, unit: first?.unit,
+                id: command.id, device: target, status: .duplicate, reason: said, value: first?.value,
+                unit: first?.unit,
                 finished: clock.now())
         }
     }
@@ -332,6 +342,7 @@ actor CommandRouter {
         let device: String? = if case .device(let name) = command.target { name } else { nil }
         await events.tell(
             Event(
-                kind: EventKind.command, device: device, severity: .info, detail: .object(detail), occurred: clock.now()))
+                kind: EventKind.command, device: device, severity: .info, detail: .object(detail), occurred: clock.now()
+            ))
     }
 }
