@@ -61,6 +61,7 @@ public actor Gateway {
     private let publisher: Publisher
     private let report: StatusReport
     private let uplinks: [AssembledUplink]
+    private let senders = CommandSenders()
     private let control: ControlServer
     private let notifier = ServiceNotifier()
     private let log: Logger
@@ -104,7 +105,8 @@ public actor Gateway {
         self.log = log
         clock = GatewayClock(
             policy: ClockPolicy(
-                sources: Set(configuration.clock.sources.map(\.rawValue)), lightingError: configuration.clock.lightingError,
+                sources: Set(configuration.clock.sources.map(\.rawValue)),
+                lightingError: configuration.clock.lightingError,
                 driftPartsPerMillion: configuration.clock.driftPartsPerMillion))
         let started = clock.now()
         storage = try await GatewayStorage.open(
@@ -128,12 +130,13 @@ public actor Gateway {
         let warnings = Self.warnings(configuration) + storage.warnings
         publisher = Publisher(
             configuration: configuration, devices: devices, buses: buses, events: events, outbox: outbox,
-            state: storage.state, clock: clock, started: started, notices: (note.isEmpty ? [] : [note]) + warnings, log: log)
+            state: storage.state, clock: clock, started: started, notices: (note.isEmpty ? [] : [note]) + warnings,
+            log: log)
         report = StatusReport(
             configuration: configuration, disabled: choice.load.disabled, note: note, warnings: warnings,
             devices: devices, buses: buses, lighting: lighting, events: events, outbox: outbox, clock: clock,
             started: started, outboxPath: storage.path)
-        uplinks = Self.assemble(configuration, outbox, events, publisher, clock, places.stateDirectory, log)
+        uplinks = Self.assemble(configuration, outbox, events, publisher, clock, senders, places.stateDirectory, log)
         let service = ControlService(
             configuration: configuration, devices: devices, router: router, buses: buses, report: report)
         do {
@@ -167,7 +170,7 @@ public actor Gateway {
 
     private static func assemble(
         _ configuration: GatewayConfiguration, _ outbox: Outbox, _ events: EventDesk, _ publisher: Publisher,
-        _ clock: GatewayClock, _ stateDirectory: String, _ log: Logger
+        _ clock: GatewayClock, _ senders: CommandSenders, _ stateDirectory: String, _ log: Logger
     ) -> [AssembledUplink] {
         let will = Publisher.will(gateway: configuration.id, boot: clock.boot)
         return configuration.uplinks.compactMap { uplink in
@@ -183,7 +186,8 @@ public actor Gateway {
                     uplink: made, encoding: encoding, outbox: outbox, events: events, log: log,
                     makeContext: {
                         EncodingContext(
-                            gateway: configuration.id, devicesRevision: await publisher.revision, devices: selection
+                            gateway: configuration.id, devicesRevision: await publisher.revision, devices: selection,
+                            isOwnCommand: { senders.uplink(of: $0) == uplink.name }
                         ) { instant, boot in
                             guard let (time, quality) = clock.utc(instant, boot: boot) else {
                                 return ResolvedTime(utc: nil, quality: .unsynchronised)
@@ -210,7 +214,9 @@ public actor Gateway {
     }
 
     private static func warnings(_ configuration: GatewayConfiguration) -> [String] {
-        guard let lighting = configuration.lighting, lighting.groups.contains(where: { $0.schedule != .none }) else { return [] }
+        guard let lighting = configuration.lighting, lighting.groups.contains(where: { $0.schedule != .none }) else {
+            return []
+        }
         if configuration.isReadOnly { return ["LAMPS NOT CONTROLLED: the gateway is read_only, calendars do nothing"] }
         return configuration.buses.filter { bus in
             bus.isReadOnly && configuration.devices(onBus: bus.name).contains { !$0.groups.isEmpty }
@@ -267,7 +273,8 @@ public actor Gateway {
                     try await storage.outbox.rename(device: old, to: device.name)
                     await events.tell(
                         Event(
-                            kind: EventKind.renamed, device: device.name, severity: .info, detail: ["was": .string(old)],
+                            kind: EventKind.renamed, device: device.name, severity: .info,
+                            detail: ["was": .string(old)],
                             occurred: clock.now()))
                 } catch {
                     log.error("\(device.position): \(old) could not be renamed to \(device.name): \(error)")
@@ -286,9 +293,10 @@ public actor Gateway {
                     "disabled": .array(choice.load.disabled.map { .string($0.part.description) }),
                 ])
         }
-        for warning in Self.warnings(configuration) {
+        for (index, warning) in Self.warnings(configuration).enumerated() {
             await events.raise(
-                "lamps_not_controlled", kind: EventKind.lampsNotControlled, severity: .alarm, detail: ["detail": .string(warning)])
+                "lamps_not_controlled" + (index == 0 ? "" : ":\(index + 1)"), kind: EventKind.lampsNotControlled,
+                severity: .alarm, detail: ["detail": .string(warning)])
         }
         for warning in storage.warnings {
             await events.raise("storage:volatile", kind: EventKind.storage, detail: ["problem": .string(warning)])
@@ -299,13 +307,18 @@ public actor Gateway {
         for await delivery in uplink.uplink.commands {
             switch delivery {
             case .command(let delivered):
+                senders.remember(delivered.command.id, uplink: delivered.uplink)
                 await router.accept(
                     delivered.command,
                     from: .uplink(
-                        delivered.uplink, permission: uplink.configuration.commands, brokerExpiry: delivered.brokerExpiry))
+                        delivered.uplink, permission: uplink.configuration.commands,
+                        brokerExpiry: delivered.brokerExpiry))
             case .rejected(let rejection):
                 log.warning("uplink \(uplink.configuration.name): \(rejection)")
-                if let result = rejection.result(finished: clock.now()) { await storage.outbox.append(results: [result]) }
+                if let id = rejection.id { senders.remember(id, uplink: uplink.configuration.name) }
+                if let result = rejection.result(finished: clock.now()) {
+                    await storage.outbox.append(results: [result])
+                }
             }
         }
     }

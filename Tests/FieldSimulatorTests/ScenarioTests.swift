@@ -100,6 +100,15 @@ import Testing
         #expect(console.perform("get school voltage.L1", at: second(5)) != "ok 241.7")
     }
 
+    @Test func `frames that tell a lamp a level are remembered, queries and settings are not`() throws {
+        let console = try console()
+        #expect(console.perform("bus lamps frames", at: second(1)) == "ok")
+        for frame in ["06EB", "07A0", "FF05", "07FF", "A310", "0300", "FFA0"] {
+            console.field.bus("lamps")?.transmit(frame: frame, at: second(2))
+        }
+        #expect(console.perform("bus lamps frames", at: second(3)) == "ok 06EB FF05 0300")
+    }
+
     @Test func `faults reach their device, lamp, gear, bus and port`() throws {
         let console = try console()
         for line in [
@@ -120,5 +129,13 @@ import Testing
         #expect(field.port("rs485-2")?.isGone == true)
         #expect(console.perform("get school voltage.L1", at: second(3)) == "ok 0.0")
         #expect(console.perform("lamp levels", at: second(1)).hasPrefix("ok lamp-01=254 lamp-02=255 "))
+    }
+}
+
+extension LampBus {
+    /// Two bytes in hexadecimal.
+    fileprivate func transmit(frame: String, at now: BootInstant) {
+        let bytes = [frame.prefix(2), frame.suffix(2)].compactMap { UInt8($0, radix: 16) }
+        _ = transmit(bytes, at: now)
     }
 }

@@ -10,7 +10,7 @@ public struct FieldConsole {
         silent DEVICE on|off; crc DEVICE N; late DEVICE MS; exception DEVICE CODE|off; feeder DEVICE on|off; \
         set DEVICE POINT VALUE|auto; get DEVICE POINT; devices; garbage PORT N; gone PORT on|off; ports; \
         lamp levels; lamp NAME failed|ok|get; gear ADDRESS|NAME silent|ok; mains BUS|LAMP on|off; bus NAME up|down; \
-        bus NAME send HEX; help
+        bus NAME send HEX; bus NAME frames; help
         """
 
     public let field: FieldSimulation
@@ -206,7 +206,7 @@ public struct FieldConsole {
 
     private func bus(_ words: [String], at now: BootInstant) throws -> String {
         guard words.count >= 2, let bus = field.bus(words[0]) else {
-            throw Failure.message("expected: bus NAME up|down|send HEX; buses are \(field.buses.map(\.name))")
+            throw Failure.message("expected: bus NAME up|down|send HEX|frames; buses are \(field.buses.map(\.name))")
         }
         switch words[1] {
         case "up": bus.setPowered(true, at: now)
@@ -219,9 +219,14 @@ public struct FieldConsole {
                 guard let gateway = port.session as? LUBAGateway, gateway.bus === bus else { continue }
                 gateway.foreignFrame(bytes, at: now)
             }
-        default: throw Failure.message("expected up, down or send, not \(words[1])")
+        case "frames": return bus.levelCommands.map(Self.hexadecimal).joined(separator: " ")
+        default: throw Failure.message("expected up, down, send or frames, not \(words[1])")
         }
         return ""
+    }
+
+    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
     }
 
     private static func bytes(_ text: String) -> [UInt8]? {

@@ -12,6 +12,8 @@ public enum BackwardFrame: Sendable, Equatable {
 public final class LampBus {
     /// IEC 62386-101: at most 64 control gear, which 6-bit short addresses can name.
     public static let largestGearCount = 64
+    /// Level commands that are remembered: minutes of a bus that does nothing else.
+    public static let rememberedCommands = 4096
 
     public let name: String
     public let gear: [ControlGear]
@@ -20,6 +22,10 @@ public final class LampBus {
     /// Forward frames and backward frames since the start, and the air time they took.
     public private(set) var forwardFrames = 0
     public private(set) var backwardFrames = 0
+
+    /// Forward frames that set a level (direct arc power, or one of the level commands 0 to 1F), oldest first, as two bytes
+    /// each: what every lamp was told, whatever it made of it.
+    public private(set) var levelCommands: [[UInt8]] = []
 
     private var random: SeededGenerator
     private var downSince: Int64?
@@ -65,6 +71,7 @@ public final class LampBus {
         guard isPowered else { return .silence }
         forwardFrames += 1
         guard frame.count == 2 else { return .silence }
+        remember(frame)
         var answers: [UInt8] = []
         for gear in gear {
             if let answer = gear.receive(frame[0], frame[1], at: now) { answers.append(answer) }
@@ -75,6 +82,13 @@ public final class LampBus {
         // Equal bytes that start at nearly the same moment may still be read; different ones never.
         let areEqual = answers.allSatisfy { $0 == first }
         return areEqual && random.next() & 1 == 0 ? .answer(first) : .collision
+    }
+
+    private func remember(_ frame: [UInt8]) {
+        let isGear = frame[0] <= 0x9F || frame[0] >= 0xFC
+        guard isGear, frame[0] & 1 == 0 || frame[1] <= 0x1F else { return }
+        if levelCommands.count == Self.rememberedCommands { levelCommands.removeFirst(Self.rememberedCommands / 2) }
+        levelCommands.append(frame)
     }
 
     public func gear(named name: String) -> ControlGear? { gear.first { $0.description.name == name } }

@@ -20,7 +20,7 @@ struct GatewaySink: DriverSink {
         switch report {
         case .state(let state): await take(state, of: bus)
         case .configured(let answer):
-            tell(answer, of: bus)
+            await tell(answer, of: bus)
             await devices.configured(bus: bus, answer)
         case .samples(let samples):
             do {
@@ -69,18 +69,33 @@ struct GatewaySink: DriverSink {
         }
     }
 
-    private func tell(_ answer: DriverConfigured, of bus: String) {
-        guard let bus = configuration.bus(bus) else { return }
-        for diagnostic in ConfigureMessage.diagnostics(of: answer, bus: bus, in: configuration) {
+    /// What a driver finds wrong in its part of the file is an alarm like any other mistake there.
+    private func tell(_ answer: DriverConfigured, of name: String) async {
+        guard let bus = configuration.bus(name) else { return }
+        let diagnostics = ConfigureMessage.diagnostics(of: answer, bus: bus, in: configuration)
+        for diagnostic in diagnostics {
             diagnostic.severity == .error ? log.error("\(diagnostic)") : log.warning("\(diagnostic)")
         }
+        let errors = diagnostics.filter { $0.severity == .error }
+        let alarm = "configuration:\(name)"
+        guard !errors.isEmpty else { return await events.clear(alarm) }
+        let unusable = Set(answer.devices.filter { !$0.usable }.map(\.index))
+        let devices = configuration.devices(onBus: name).enumerated().filter { unusable.contains(UInt32($0.offset)) }
+        await events.raise(
+            alarm, kind: EventKind.configuration,
+            detail: [
+                "last_good": false, "messages": .array(errors.prefix(20).map { .string($0.description) }),
+                "disabled": .array(devices.map { .string("device \($0.element.name)") }),
+            ])
     }
 
     private func take(_ event: DriverEvent, of bus: String) async {
         let device = event.hasDevice_p ? await devices.name(bus: bus, index: event.device) : nil
         let detail: JSONValue = ["bus": .string(bus), "detail": .string(event.detail)]
         let kind = EventKind.fromDrivers.contains(event.kind) ? event.kind : EventKind.driver
-        let told: JSONValue = kind == event.kind ? detail : ["bus": .string(bus), "kind": .string(event.kind), "text": .string(event.detail)]
+        let told: JSONValue =
+            kind == event.kind
+            ? detail : ["bus": .string(bus), "kind": .string(event.kind), "text": .string(event.detail)]
         let severity = Event.Severity(rawValue: UInt8(clamping: event.severity)) ?? .info
         let id = "\(event.kind):\(device ?? bus)"
         switch event.phase {

@@ -16,7 +16,7 @@ public enum ConfigureMessage {
         message.bus = bus.name
         message.port = bus.port.resolved
         message.options = DriverNode(bus.options)
-        message.readOnly = bus.isReadOnly
+        message.readOnly = bus.isReadOnly || configuration.isReadOnly
         message.checkOnly = checkOnly
         message.memories = memories
         let devices = configuration.devices(onBus: bus.name)

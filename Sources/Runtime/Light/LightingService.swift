@@ -43,6 +43,9 @@ actor LightingService {
     private let log: Logger
     /// Lamps of a read-only gateway or bus are never commanded.
     private let mayCommand: @Sendable (String) -> Bool
+    /// The latest order to each lamp that has no answer yet: who ordered an override waits for it, whichever turn sent it.
+    private var underWay: [String: (number: UInt64, answer: Task<Outcome, Never>)] = [:]
+    private var orders: UInt64 = 0
     private var storedRevision: UInt64 = 0
     private var wake: AsyncStream<Void>.Continuation?
     private var isStopped = false
@@ -96,17 +99,30 @@ actor LightingService {
     }
 
     private func turn() async {
-        let orders = engine?.tick(now()) ?? []
-        for order in orders {
-            Task { await self.send(order) }
-        }
+        sendDue()
         await store()
     }
 
-    @discardableResult
-    private func send(_ order: LampOrder) async -> Outcome {
+    /// Sends every order that is due; none waits for another.
+    private func sendDue() {
+        for order in engine?.tick(now()) ?? [] {
+            orders += 1
+            let number = orders
+            let answer = Task { await self.send(order, number: number) }
+            underWay[order.lamp] = (number, answer)
+        }
+    }
+
+    /// Whether no later order to this lamp has been sent: the answer to an overtaken one says nothing of the later.
+    private func isLatest(_ order: LampOrder, _ number: UInt64) -> Bool {
+        guard underWay[order.lamp]?.number == number else { return false }
+        underWay[order.lamp] = nil
+        return true
+    }
+
+    private func send(_ order: LampOrder, number: UInt64) async -> Outcome {
         guard let device = await devices[order.lamp], let index = device.pointIndex("level") else {
-            engine?.failed(lamp: order.lamp, clock: now())
+            if isLatest(order, number) { engine?.failed(lamp: order.lamp, clock: now()) }
             return .refused("busDown: the lamp's bus has not started")
         }
         var command = DriverCommand()
@@ -117,12 +133,13 @@ actor LightingService {
         command.priority = order.priority == .person ? .person : .schedule
         command.fadeMs = UInt64(max(0, order.fade?.wholeMilliseconds ?? 0))
         let done = await buses.command(command, bus: device.configuration.bus, within: Self.orderLimit)
+        let isLatest = isLatest(order, number)
         switch done.outcome {
         case .verified, .applied:
             engine?.confirmed(lamp: order.lamp, percent: order.percent)
             log.debug("lamp \(order.lamp) at \(order.percent) %: \(order.reason)")
         default:
-            engine?.failed(lamp: order.lamp, clock: now())
+            if isLatest { engine?.failed(lamp: order.lamp, clock: now()) }
             log.warning("lamp \(order.lamp) did not take \(order.percent) % (\(order.reason)): \(done.reason)")
         }
         wake?.yield()
@@ -178,14 +195,14 @@ actor LightingService {
 
     /// Sends what is due now; waits for the answer of this one lamp.
     private func settle(_ lamp: String) async -> Outcome {
-        let orders = engine?.tick(now()) ?? []
-        for order in orders where order.lamp != lamp {
-            Task { await self.send(order) }
-        }
-        if let own = orders.first(where: { $0.lamp == lamp }) { return await send(own) }
+        sendDue()
+        if let own = underWay[lamp] { return await own.answer.value }
         if let status = engine?.status(of: lamp) {
-            if status.isLost { return .refused("busDown: the lamp's bus does not run; the level is sent when it is back") }
-            if let percent = status.confirmed { return .already(percent) }
+            if status.isLost {
+                return .refused("busDown: the lamp's bus does not run; the level is sent when it is back")
+            }
+            let right = engine?.level(for: lamp, clock: now())?.percent
+            if let percent = status.confirmed, right == nil || right == percent { return .already(percent) }
         }
         return .refused("pending: an order to this lamp has failed and is repeated")
     }
@@ -194,7 +211,8 @@ actor LightingService {
         let status = clock.status()
         let uptime = clock.now()
         return LightingClock(
-            utc: UTCInstant(nanoseconds: uptime.nanoseconds + status.offset), uptime: uptime, isTrusted: status.isTrusted)
+            utc: UTCInstant(nanoseconds: uptime.nanoseconds + status.offset), uptime: uptime,
+            isTrusted: status.isTrusted)
     }
 
     private func restore() async {

@@ -162,8 +162,10 @@ struct MosquittoHandle: ~Copyable {
     }
 
     func subscribe(_ topic: String, version: MQTTOptions.Version) throws(MosquittoError) {
-        // With MQTT 5 a retained command is heard of once, when the subscription is new, and not at every connect.
-        let flags = version == .v5 ? Int32(MQTT_SUB_OPT_SEND_RETAIN_NEW.rawValue) : 0
+        // With MQTT 5 a retained command is heard of once, when the subscription is new, and not at every connect; and one that
+        // is sent while the gateway listens keeps its retain flag, so that it is refused then too.
+        let options = MQTT_SUB_OPT_SEND_RETAIN_NEW.rawValue | MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue
+        let flags = version == .v5 ? Int32(options) : 0
         try check(mosquitto_subscribe_v5(pointer, nil, topic, 1, flags, nil))
     }
 
