@@ -23,9 +23,10 @@ actor StatusReport {
     private let started: BootInstant
     private let outboxPath: String
     private var uplinks: [AssembledUplink] = []
-    private var lastCount: UInt64 = 0
-    private var lastCountAt: BootInstant
-    private var rate = 0.0
+    /// Counts of readings at moments of the last seconds, oldest first.
+    private var counts: [(at: BootInstant, count: UInt64)] = []
+    /// Readings come in bursts, one per round of a bus: the rate is that of this span.
+    private static let rateSpan: Duration = .seconds(15)
 
     init(
         configuration: GatewayConfiguration, disabled: [DisabledPart], note: String, warnings: [String],
@@ -44,7 +45,7 @@ actor StatusReport {
         self.clock = clock
         self.started = started
         self.outboxPath = outboxPath
-        lastCountAt = started
+        counts = [(started, 0)]
     }
 
     func use(_ uplinks: [AssembledUplink]) { self.uplinks = uplinks }
@@ -108,13 +109,13 @@ actor StatusReport {
     }
 
     private func readingsPerSecond(_ now: BootInstant) async -> Double {
-        let span = now.duration(since: lastCountAt).inSeconds
-        guard span >= 1 else { return rate }
         let count = await devices.readingsTaken
-        rate = Double(count - lastCount) / span
-        lastCount = count
-        lastCountAt = now
-        return rate
+        if let last = counts.last, now.duration(since: last.at) >= .seconds(1) { counts.append((now, count)) }
+        // One moment older than the span stays, so that the span is covered.
+        while counts.count > 1, now.duration(since: counts[1].at) >= Self.rateSpan { counts.removeFirst() }
+        guard let oldest = counts.first else { return 0 }
+        let span = now.duration(since: oldest.at).inSeconds
+        return span > 0 ? Double(count - oldest.count) / span : 0
     }
 
     private func bus(_ bus: BusConfiguration, _ records: [DeviceRecord]) async -> ControlBus {

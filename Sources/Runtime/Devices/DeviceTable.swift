@@ -82,6 +82,7 @@ actor DeviceTable {
         let rows = try samples.rows(points: points)
         // In place: a copy of the record would copy the state of all its points with every message.
         let readings = records[name]?.normalizer.normalize(rows) ?? []
+        if let newest = rows.last(where: { $0.quality.grade != .bad })?.acquired { records[name]?.lastAnswer = newest }
         await store(readings)
     }
 
