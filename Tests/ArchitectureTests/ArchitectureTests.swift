@@ -17,7 +17,8 @@ struct ArchitectureTests {
         "Supervision": ["DriverProtocol", "Telemetry", "CLinux"],
         "ControlProtocol": ["Telemetry", "CLinux"],
         "Runtime": [
-            "Telemetry", "DriverProtocol", "Configuration", "Normalization", "Outbox", "Uplinks", "Lighting", "Supervision",
+            "Telemetry", "DriverProtocol", "Configuration", "Normalization", "Outbox", "Uplinks", "Lighting",
+            "Supervision",
             "ControlProtocol", "CLinux",
         ],
         "FieldSimulator": ["Telemetry", "CLinux"],
@@ -71,7 +72,9 @@ struct ArchitectureTests {
         for (index, line) in lines.enumerated() {
             let words = line.split(separator: " ")
             guard let position = words.firstIndex(of: "import"), position + 1 < words.count,
-                words[..<position].allSatisfy({ ["public", "internal", "package", "private"].contains($0) || $0.hasPrefix("@") })
+                words[..<position].allSatisfy({
+                    ["public", "internal", "package", "private"].contains($0) || $0.hasPrefix("@")
+                })
             else { continue }
             let named = words[position + 1]
             let module = named.split(separator: ".")[0]
@@ -85,7 +88,8 @@ struct ArchitectureTests {
     @Test func `every room imports only what its arrows allow`() throws {
         let rooms = TestFiles.names(in: Project.root + "/Sources")
         for room in rooms {
-            let allowed = try #require(Self.arrows[room], "Sources/\(room) is a room without arrows: say here what it may import")
+            let allowed = try #require(
+                Self.arrows[room], "Sources/\(room) is a room without arrows: say here what it may import")
             for found in Self.swiftFiles(under: Project.root + "/Sources/" + room).flatMap(Self.imports) {
                 if Self.arrows[found.module] != nil {
                     #expect(allowed.contains(found.module), "\(found) is against the arrows")
@@ -104,7 +108,8 @@ struct ArchitectureTests {
             let own = Set(TestFiles.names(in: folder))
             for found in Self.swiftFiles(under: folder).flatMap(Self.imports) {
                 let allowed =
-                    own.contains(found.module) || Self.driverArrows.contains(found.module) || found.module.hasPrefix("C")
+                    own.contains(found.module) || Self.driverArrows.contains(found.module)
+                    || found.module.hasPrefix("C")
                     || found.module == "Glibc" || Self.outside[found.module]?.contains("Drivers") == true
                 #expect(allowed, "\(found): a driver depends on DriverKit and its C library only")
                 #expect(found.module != "Runtime", "\(found): a driver never imports Runtime")
@@ -117,7 +122,8 @@ struct ArchitectureTests {
 
     @Test func `no source that ships imports full Foundation`() {
         for folder in ["/Sources", "/Drivers"] {
-            for found in Self.swiftFiles(under: Project.root + folder).flatMap(Self.imports) where !Self.isGenerated(found.file) {
+            for found in Self.swiftFiles(under: Project.root + folder).flatMap(Self.imports)
+            where !Self.isGenerated(found.file) {
                 #expect(found.module != "Foundation", "\(found): FoundationEssentials is the limit")
             }
         }
@@ -133,10 +139,14 @@ struct ArchitectureTests {
         let source = try #require(TestFiles.text(Project.root + "/Sources/Telemetry/EventKind.swift"))
         let declared = Set(
             source.split(separator: "\n").compactMap { line -> String? in
-                guard line.contains("static let"), let value = line.split(separator: "\"").dropFirst().first else { return nil }
+                guard line.contains("static let"), let value = line.split(separator: "\"").dropFirst().first else {
+                    return nil
+                }
                 return String(value)
             })
-        #expect(listed == declared, "listed but unknown: \(listed.subtracting(declared)); missing: \(declared.subtracting(listed))")
+        #expect(
+            listed == declared,
+            "listed but unknown: \(listed.subtracting(declared)); missing: \(declared.subtracting(listed))")
         for folder in ["/Sources", "/Drivers"] {
             for file in Self.swiftFiles(under: Project.root + folder) where !file.contains("/Tests/") {
                 for line in (TestFiles.text(file) ?? "").split(separator: "\n") {

@@ -96,7 +96,8 @@ struct ControlService: Sendable {
         }
         let answer = await buses.query(device: record, points: indexes, within: Self.readLimit)
         guard answer.failure.isEmpty else {
-            reply.failure = Self.failure(4, "\(record.name) did not answer: \(answer.failure)", "candela status shows the bus")
+            reply.failure = Self.failure(
+                4, "\(record.name) did not answer: \(answer.failure)", "candela status shows the bus")
             return
         }
         do {
@@ -117,7 +118,8 @@ struct ControlService: Sendable {
             return
         }
         guard let (value, unit) = TypedValue.parse(wanted.value) else {
-            reply.failure = Self.failure(2, "\"\(wanted.value)\" is no value", "write a number, a number with its unit, true or false")
+            reply.failure = Self.failure(
+                2, "\"\(wanted.value)\" is no value", "write a number, a number with its unit, true or false")
             return
         }
         let command = Command(
@@ -142,8 +144,10 @@ struct ControlService: Sendable {
         var value: Value?
         switch wanted.action {
         case "set":
-            guard let (parsed, unit) = TypedValue.parse(wanted.level), unit == nil || unit == "%", case .number = parsed else {
-                reply.failure = Self.failure(2, "\"\(wanted.level)\" is no level", "write a percentage from 0 to 100: 60%")
+            guard let (parsed, unit) = TypedValue.parse(wanted.level), unit == nil || unit == "%", case .number = parsed
+            else {
+                reply.failure = Self.failure(
+                    2, "\"\(wanted.level)\" is no level", "write a percentage from 0 to 100: 60%")
                 return
             }
             value = parsed
@@ -156,7 +160,8 @@ struct ControlService: Sendable {
             reply.results = Self.results(results)
             return
         default:
-            reply.failure = Self.failure(2, "unknown lamp action \(wanted.action)", "set, off, max, identify or release")
+            reply.failure = Self.failure(
+                2, "unknown lamp action \(wanted.action)", "set, off, max, identify or release")
             return
         }
         let command = Command(
@@ -187,7 +192,9 @@ struct ControlService: Sendable {
             var reply = template
             var snapshot = ControlSnapshot()
             snapshot.status = await report.status()
-            for record in await devices.all { snapshot.devices.devices.append(await report.device(record, withPoints: true)) }
+            for record in await devices.all {
+                snapshot.devices.devices.append(await report.device(record, withPoints: true))
+            }
             reply.snapshot = snapshot
             do {
                 try await send(reply)

@@ -73,7 +73,9 @@ actor StatusReport {
             made.device = alarm.event.device ?? ""
             made.severity = alarm.event.severity.name
             made.since = clock.wall(alarm.since).description
-            made.detail = alarm.event.detail["detail"]?.text ?? alarm.event.detail["reason"]?.text ?? alarm.event.detail.description
+            made.detail =
+                alarm.event.detail["detail"]?.text ?? alarm.event.detail["reason"]?.text
+                ?? alarm.event.detail.description
             return made
         }
         let records = await devices.all
@@ -103,7 +105,8 @@ actor StatusReport {
         status.readingsPerS = await readingsPerSecond(now)
         status.healthy =
             !alarms.contains { $0.event.severity == .alarm } && queue.state == "ok"
-            && status.buses.allSatisfy { $0.state == "running" } && status.uplinks.allSatisfy { $0.state == "connected" }
+            && status.buses.allSatisfy { $0.state == "running" }
+            && status.uplinks.allSatisfy { $0.state == "connected" }
             && status.devicesGood == status.devicesTotal
         return status
     }
@@ -122,7 +125,8 @@ actor StatusReport {
         var made = ControlBus()
         made.name = bus.name
         made.driver = bus.driver
-        made.port = bus.port.written == bus.port.resolved ? bus.port.written : "\(bus.port.written) (\(bus.port.resolved))"
+        made.port =
+            bus.port.written == bus.port.resolved ? bus.port.written : "\(bus.port.written) (\(bus.port.resolved))"
         let state = await buses.state(bus.name)
         made.state = state?.condition.rawValue ?? "starting"
         made.detail = state?.detail ?? ""
@@ -131,7 +135,9 @@ actor StatusReport {
         let mine = records.filter { $0.configuration.bus == bus.name }
         made.devicesTotal = UInt64(mine.count)
         made.devicesGood = UInt64(mine.count { $0.condition == .online })
-        if made.state == "running" { made.utilisationPermille = await buses.heartbeat(bus.name)?.utilisationPermille ?? 0 }
+        if made.state == "running" {
+            made.utilisationPermille = await buses.heartbeat(bus.name)?.utilisationPermille ?? 0
+        }
         return made
     }
 
@@ -207,7 +213,9 @@ actor StatusReport {
         info.address = record.address
         info.state = record.condition.rawValue
         info.detail = record.detail
-        if info.detail.isEmpty, record.isLamp, let why = await lighting.explanation(of: record.name) { info.detail = why }
+        if info.detail.isEmpty, record.isLamp, let why = await lighting.explanation(of: record.name) {
+            info.detail = why
+        }
         info.requests = record.requests
         info.failures = record.failures
         info.missedIntervals = record.missedIntervals

@@ -100,7 +100,9 @@ actor DeviceTable {
         record.requests = state.requests
         record.failures = state.failures
         record.missedIntervals = state.missedIntervals
-        if state.lastAnswerBootNs > 0 { record.lastAnswer = BootInstant(nanoseconds: Int64(clamping: state.lastAnswerBootNs)) }
+        if state.lastAnswerBootNs > 0 {
+            record.lastAnswer = BootInstant(nanoseconds: Int64(clamping: state.lastAnswerBootNs))
+        }
         records[name] = record
         guard before != record.condition else { return }
         if record.condition == .offline {
