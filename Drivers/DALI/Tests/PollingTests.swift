@@ -17,7 +17,7 @@ import Testing
         #expect(bench.samples(1, .level).map(\.value) == [.number(ExactDecimal(50))])
         #expect(bench.samples(0, .on).map(\.value) == [.flag(true)])
         #expect(bench.samples(0, .lampFailure).map(\.value) == [.flag(false)])
-        #expect(bench.outlet.all.states.map(\.condition) == [.online, .online])
+        #expect(bench.outlet.all.conditions == [.online, .online])
     }
 
     @Test func `what is known of a gear is asked once`() throws {
@@ -85,7 +85,7 @@ import Testing
         let bad = bench.samples(0, .level).filter { $0.quality.grade == .bad }
         #expect(bad.map(\.quality) == [.bad(.communication)])
         #expect(bad.map(\.value) == [nil])
-        #expect(bench.outlet.all.states.map(\.condition) == [.online, .failing, .offline])
+        #expect(bench.outlet.all.conditions == [.online, .failing, .offline])
         #expect(bench.outlet.all.states.last?.detail.contains("short address 3") == true)
         gear.isSilent = false
         bench.run(for: .seconds(61))
@@ -104,7 +104,7 @@ import Testing
         gear.isSilent = false
         bench.run(for: .seconds(30))
         #expect(bench.outlet.all.samples.allSatisfy { $0.sample.quality == .good })
-        #expect(bench.outlet.all.states.map(\.condition) == [.online, .failing, .online])
+        #expect(bench.outlet.all.conditions == [.online, .failing, .online])
     }
 
     @Test func `two gear at one address are a collision and not silence`() throws {
@@ -114,7 +114,7 @@ import Testing
         try bench.start()
         bench.run(for: .seconds(45))
         #expect(bench.samples(0, .level).map(\.quality) == [.bad(.collision)])
-        #expect(bench.outlet.all.states.map(\.condition) == [.failing])
+        #expect(bench.outlet.all.conditions == [.failing])
         #expect(bench.outlet.all.states.last?.detail.contains("own address") == true)
     }
 

@@ -8,6 +8,10 @@ final class RecordingOutlet: DriverOutlet {
     struct Record: Sendable {
         var samples: [(device: UInt32, sample: Sample)] = []
         var states: [DriverDeviceState] = []
+        /// Without the repetitions that only keep counters fresh.
+        var conditions: [DriverDeviceState.Condition] {
+            states.map(\.condition).reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+        }
         var events: [DriverEvent] = []
         var trace: [DriverTraceRecord] = []
         var log: [String] = []
