@@ -111,6 +111,7 @@ let package = Package(
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),
         tests("RuntimeTests", ["Runtime", "Configuration", "Telemetry", "Outbox", "Lighting", "DriverProtocol"]),
         tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"], exclude: ["Python"]),
+        tests("CLITests", ["ControlProtocol", "Telemetry", "CLinux"], exclude: ["Snapshots"]),
         tests("ArchitectureTests", []),
         tests("EndToEndTests", ["Telemetry"]),
         tests(

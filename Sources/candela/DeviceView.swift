@@ -7,7 +7,7 @@ enum DeviceView {
             "device       \(device.name) on bus \(device.bus), \(device.address)",
             "profile      \(device.profile)",
             "state        \(device.state)" + (device.detail.isEmpty ? "" : ": \(device.detail)"),
-            "last answer  \(Formats.age(device.lastAnswerS))",
+            "last answer  \(Formats.age(Formats.lastAnswer(device)))",
             "failed       \(Formats.failures(device.failures, of: device.requests)), \(device.missedIntervals) intervals missed",
             "",
         ]

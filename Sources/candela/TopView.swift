@@ -156,10 +156,13 @@ enum TopView {
         let rows = sorted.map { uplink in
             let isWell = uplink.state == "connected"
             let start = "\(isWell ? " " : "!") \(Formats.fit(uplink.name, width))  \(Formats.fit(uplink.state, 10))"
-            let numbers = "\(uplink.unsentBatches) batches wait, \(uplink.inFlight) in flight"
+            guard isWell else {
+                var why = uplink.detail[...]
+                if why.hasPrefix(uplink.url + ": ") { why = why.dropFirst(uplink.url.count + 2) }
+                return TopLine("\(start)  \(uplink.unsentBatches) batches wait  \(why)", .trouble)
+            }
             return TopLine(
-                "\(start)  \(numbers)  \(isWell || uplink.detail.isEmpty ? uplink.url : uplink.detail)",
-                isWell ? .plain : .trouble)
+                "\(start)  \(uplink.unsentBatches) batches wait, \(uplink.inFlight) in flight  \(uplink.url)")
         }
         return TopSection(title: uplinks.isEmpty ? "NO UPLINKS" : "UPLINKS", rows: rows)
     }
@@ -171,7 +174,7 @@ enum TopView {
             rank[$0.state, default: 4] < rank[$1.state, default: 4]
         }
         let rows = (unwell + devices.filter { $0.state == "online" }).map { device in
-            let age = Formats.shortAge(device.lastAnswerS)
+            let age = Formats.shortAge(Formats.lastAnswer(device))
             let gap = String(repeating: " ", count: max(0, 6 - age.count))
             let isWell = device.state == "online"
             let start =
