@@ -8,7 +8,7 @@ enum DeviceView {
             "profile      \(device.profile)",
             "state        \(device.state)" + (device.detail.isEmpty ? "" : ": \(device.detail)"),
             "last answer  \(Formats.age(Formats.lastAnswer(device)))",
-            "failed       \(Formats.failures(device.failures, of: device.requests)), \(device.missedIntervals) intervals missed",
+            "failed       \(Formats.failures(device.failures, of: device.requests)), \(Formats.count(Int(clamping: device.missedIntervals), "interval")) missed",
             "",
         ]
         if device.household {

@@ -17,6 +17,11 @@ enum TellingValues {
         "lamp_failure": "LAMP FAILURE", "gear_failure": "GEAR FAILURE", "limit_error": "limit error",
     ]
 
+    /// It answers, and says that something is broken.
+    static func hasFault(_ device: ControlDeviceInfo) -> Bool {
+        device.points.contains { $0.value == "true" && faults[$0.point] != nil }
+    }
+
     /// One row: what failed, or values, and behind them what the daemon says of the device.
     ///
     /// - Parameter named: each value with the name of its point.

@@ -123,15 +123,6 @@ struct ArchitectureTests {
         }
     }
 
-    /// The programs as they are linked: libraries named in their dynamic section.
-    @Test(arguments: ["candelad", "candela", "candela-sim", "candela-driver-modbus", "candela-driver-dali"])
-    func `no program links full Foundation or ICU`(program: String) throws {
-        let image = try #require(TestFiles.bytes(Project.program(program)), "\(program) is not built")
-        for library in ["libFoundation.so", "lib_FoundationICU.so", "libFoundationInternationalization.so", "libicu"] {
-            #expect(!image.contains(text: library), "\(program) links \(library): which import brought it?")
-        }
-    }
-
     @Test func `every kind of event is in the catalogue and the catalogue lists no other`() throws {
         let catalogue = try #require(TestFiles.text(Project.root + "/docs/events.md"))
         let listed = Set(
@@ -167,16 +158,5 @@ extension StringProtocol {
             start = index(after: start)
         }
         return nil
-    }
-}
-
-extension [UInt8] {
-    /// Whether the bytes of `text` stand somewhere in them.
-    fileprivate func contains(text: String) -> Bool {
-        withUnsafeBytes { image in
-            Array(text.utf8).withUnsafeBytes { needle in
-                memmem(image.baseAddress!, image.count, needle.baseAddress!, needle.count) != nil
-            }
-        }
     }
 }

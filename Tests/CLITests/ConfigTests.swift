@@ -56,16 +56,12 @@ struct ConfigTests {
               meters: {driver: modbus, port: /dev/ttyS1, baud: 123}
             devices:
               feeder-a: {bus: meters, address: 999, profile: eastron-sdm630}
-              feeder-b: {bus: meters, address: 2, profile: eastron-sdm630}
 
             """)
         let checked = try await Candela.run(["config", "check", file] + Self.places)
         #expect(checked.status == 2)
         #expect(checked.lines.contains { $0.hasPrefix("\(file):3:52: error: bus meters: ") }, "\(checked.text)")
         #expect(checked.lines.contains { $0.hasPrefix("\(file):5:36: error: device feeder-a: ") }, "\(checked.text)")
-        #expect(
-            checked.lines.contains { $0.hasPrefix("\(file):6:3: warning: device feeder-b: ") && $0.contains("rating") },
-            "\(checked.text)")
     }
 
     @Test func `warnings alone end with 0`() async throws {
@@ -80,6 +76,7 @@ struct ConfigTests {
             """)
         let checked = try await Candela.run(["config", "check", file] + Self.places)
         #expect(checked.status == 0, "\(checked.text)")
+        #expect(checked.lines.first?.hasPrefix("\(file):3:11: warning: device feeder-a: ") == true, "\(checked.text)")
         #expect(checked.lines.last == "\(file): ok: 1 device on 1 bus, 0 uplinks; 1 warning")
     }
 

@@ -96,7 +96,7 @@ struct DirectTests {
         (["read", "feeder-a", "voltage.L9"], 2, "did you mean voltage.L"),
         (["read", "flat"], 2, "--household"), (["write", "--yes", "feeder-a", "voltage.L1", "5"], 1, "notWritable"),
         (["write", "--yes", "lamp-01", "level", "150"], 1, "outOfRange"),
-        (["lamp", "set", "nroth", "5"], 2, "did you mean north?"),
+        (["lamp", "set", "nort", "5"], 2, "did you mean north?"),
         (["lamp", "set", "north", "bright"], 2, "no level"), (["lamp", "release", "north"], 3, "start the daemon"),
         (["lamp", "set", "north", "60", "--for", "2h"], 3, "start the daemon"),
         (["status"], 3, "no daemon is reachable"),

@@ -36,7 +36,7 @@ struct ExitStatusTests {
         (["write", "--yes", "lamp-001", "level", "999"], 1, "outOfRange"),
         (["write", "--yes", "lamp-001", "level", "14"], 1, "the gear shows"),
         (["write", "--yes", "lamp-001", "level", "13"], 4, "noAnswer"),
-        (["write", "--yes", "lamp-001", "levle", "60"], 2, "did you mean level?"),
+        (["write", "--yes", "lamp-001", "leve", "60"], 2, "did you mean level?"),
         (["lamp", "set", "north-side", "60%", "--for", "90min"], 0, "set north-side 60% 5400 s"),
         (["lamp", "off", "lamp-001"], 0, "off lamp-001"), (["lamp", "max", "lamp-001"], 0, "max lamp-001"),
         (["lamp", "identify", "lamp-001"], 0, "identify"),
