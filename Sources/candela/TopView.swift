@@ -183,11 +183,11 @@ enum TopView {
         let rows = (unwell + devices.filter(isWell)).map { device in
             let age = Formats.shortAge(Formats.lastAnswer(device))
             let gap = String(repeating: " ", count: max(0, 6 - age.count))
-            let isWell = isWell(device)
+            let well = isWell(device)
             let start =
-                "\(isWell ? " " : "!") \(Formats.fit(device.name, nameWidth))  \(Formats.fit(device.state, 8)) \(gap)\(age)  "
+                "\(well ? " " : "!") \(Formats.fit(device.name, nameWidth))  \(Formats.fit(device.state, 8)) \(gap)\(age)  "
             let what = TellingValues.text(of: device, named: width >= wide)
-            return TopLine(start + what, isWell ? .plain : .trouble)
+            return TopLine(start + what, well ? .plain : .trouble)
         }
         let well = devices.count - unwell.count
         return TopSection(title: "DEVICES  (\(well) well, \(unwell.count) not; last answer, values)", rows: rows)

@@ -2,8 +2,8 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// `config check` and `config show` with the drivers that ship.
-struct ConfigTests {
+/// `config check` and `config show` with the drivers that ship. One after the other: each starts three programs.
+@Suite(.serialized) struct ConfigTests {
     static let broken = Project.root + "/Tests/ConfigurationTests/Fixtures/broken"
     static let names = TestFiles.names(in: broken).filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }
     static let places = [

@@ -48,6 +48,9 @@ enum Snapshot {
 
 /// A program on a pseudo-terminal: what it writes, keys pressed, and the terminal's settings.
 final class TerminalProcess {
+    /// Programs share the machine with all other tests; only a hang takes this long.
+    static let patience: Duration = .seconds(90)
+
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
@@ -97,7 +100,7 @@ final class TerminalProcess {
     private var ended: Int32?
 
     func exitStatus() async throws -> Int32 {
-        try await eventually("the end of the program") {
+        try await eventually("the end of the program", within: TerminalProcess.patience) {
             _ = text
             if ended != nil { return true }
             var status: Int32 = 0

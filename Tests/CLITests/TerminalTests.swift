@@ -12,7 +12,7 @@ struct TerminalTests {
         try await FakeDaemon.with { socket in
             let top = try TerminalProcess(
                 Project.program("candela"), ["top", "--interval", "200ms", "--socket", socket])
-            try await eventually("a frame") { top.text.contains("NOT WELL") }
+            try await eventually("a frame", within: TerminalProcess.patience) { top.text.contains("NOT WELL") }
             #expect(top.text.hasPrefix(Self.otherScreen))
             #expect(!top.isCooked)
             if let signal { top.signal(signal) } else { top.type("q") }
@@ -25,7 +25,7 @@ struct TerminalTests {
     @Test func `top gives the terminal back when the daemon goes away`() async throws {
         let daemon = try FakeDaemon()
         let top = try TerminalProcess(Project.program("candela"), ["top", "--socket", daemon.socket])
-        try await eventually("a frame") { top.text.contains("NOT WELL") }
+        try await eventually("a frame", within: TerminalProcess.patience) { top.text.contains("NOT WELL") }
         await daemon.stop()
         #expect(try await top.exitStatus() == 3)
         #expect(top.isCooked)
@@ -37,7 +37,7 @@ struct TerminalTests {
         try await FakeDaemon.with { socket in
             let arguments = ["write", "lamp-001", "level", "60", "--socket", socket]
             let refused = try TerminalProcess(Project.program("candela"), arguments)
-            try await eventually("the question") {
+            try await eventually("the question", within: TerminalProcess.patience) {
                 refused.text.contains("Write 60 to level of lamp-001 (now 60 %)? [y/N]")
             }
             refused.type("n\n")
@@ -45,7 +45,7 @@ struct TerminalTests {
             #expect(refused.text.contains("nothing was written"))
 
             let agreed = try TerminalProcess(Project.program("candela"), arguments)
-            try await eventually("the question") { agreed.text.contains("[y/N]") }
+            try await eventually("the question", within: TerminalProcess.patience) { agreed.text.contains("[y/N]") }
             agreed.type("y\n")
             #expect(try await agreed.exitStatus() == 0)
             #expect(agreed.text.contains("verified"))
