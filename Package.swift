@@ -112,6 +112,7 @@ let package = Package(
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),
         tests("RuntimeTests", ["Runtime", "Configuration", "Telemetry"]),
         tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"], exclude: ["Python"]),
+        tests("CLITests", ["ControlProtocol", "Telemetry", "CLinux"], exclude: ["Snapshots"]),
         tests("ArchitectureTests", []),
         tests("EndToEndTests", ["Telemetry"]),
         tests(
