@@ -112,7 +112,7 @@ let package = Package(
         tests("RuntimeTests", ["Runtime", "Configuration", "Telemetry", "Outbox", "Lighting", "DriverProtocol"]),
         tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"], exclude: ["Python"]),
         tests("ArchitectureTests", []),
-        tests("EndToEndTests", ["Telemetry"]),
+        tests("EndToEndTests", ["Telemetry"], exclude: ["Python"]),
         tests(
             "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry"],
             path: "Drivers/Modbus/Tests"),
