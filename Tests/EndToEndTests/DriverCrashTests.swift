@@ -65,7 +65,7 @@ struct DriverCrashTests {
     }
 
     private static func judge(station readings: [ReceivedReading]) {
-        #expect(readings.allSatisfy(\.isGood))
+        #expect(readings.allSatisfy { $0.isGood })
         let intervals = zip(readings.dropFirst(), readings).map { $0.moment - $1.moment }
         print("other bus: longest interval \(intervals.max() ?? 0) s of \(pollInterval) s, \(readings.count) polls")
         // A missed poll would make an interval of twice the length.

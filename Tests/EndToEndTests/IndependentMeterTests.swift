@@ -34,7 +34,7 @@ struct IndependentMeterTests {
             Set(subscriber.readings.map(\.point)).isSuperset(of: meter.values.keys) ? true : nil
         }
         let readings = subscriber.readings
-        #expect(Set(readings.map(\.point)) == Set(meter.values.keys), "points that were not put in")
+        #expect(Set(readings.map { $0.point }) == Set(meter.values.keys), "points that were not put in")
         for reading in readings {
             guard let (value, unit) = meter.values[reading.point] else { continue }
             #expect(
