@@ -114,7 +114,7 @@ let package = Package(
         tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"], exclude: ["Python"]),
         tests("CLITests", ["ControlProtocol", "Telemetry", "CLinux"], exclude: ["Snapshots"]),
         tests("ArchitectureTests", []),
-        tests("EndToEndTests", ["Telemetry"]),
+        tests("EndToEndTests", ["Telemetry"], exclude: ["Python"]),
         tests(
             "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry"],
             path: "Drivers/Modbus/Tests"),
