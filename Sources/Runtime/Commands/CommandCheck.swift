@@ -43,8 +43,13 @@ enum CommandCheck {
 
     /// Whether the sender may command this device and point.
     static func permission(
-        _ permission: CommandPermission, device: DeviceRecord, point: String, value: Value?, action: Command.Action
+        _ permission: CommandPermission, visible: Set<String>? = nil, device: DeviceRecord, point: String,
+        value: Value?,
+        action: Command.Action
     ) throws(Refusal) {
+        if let visible, !visible.contains(device.name) {
+            throw .rejected("notPermitted", "\(device.name) is none of this uplink's devices")
+        }
         switch permission {
         case .all: return
         case .none: throw .rejected("notPermitted", "this uplink may not command anything")
@@ -57,7 +62,8 @@ enum CommandCheck {
             guard points.isEmpty || points.contains(point) else {
                 throw .rejected("notPermitted", "this uplink may not command \(point)")
             }
-            guard action == .set, let number = value?.number, let limit = limits.first(where: { $0.point == point }) else { return }
+            guard action == .set, let number = value?.number, let limit = limits.first(where: { $0.point == point })
+            else { return }
             let below = limit.minimum.map { number < $0.value } ?? false
             let above = limit.maximum.map { number > $0.value } ?? false
             if below || above {
@@ -77,8 +83,12 @@ enum CommandCheck {
             return value
         }
         if let unit, unit != point.unit {
-            guard let given = Unit(symbol: unit), let own = Unit(symbol: point.unit), let power = given.powerOfTen(to: own)
-            else { throw .rejected("wrongUnit", "\(point.name) is in \(point.unit.isEmpty ? "no unit" : point.unit), not in \(unit)") }
+            guard let given = Unit(symbol: unit), let own = Unit(symbol: point.unit),
+                let power = given.powerOfTen(to: own)
+            else {
+                throw .rejected(
+                    "wrongUnit", "\(point.name) is in \(point.unit.isEmpty ? "no unit" : point.unit), not in \(unit)")
+            }
             number = number.scaled(byPowerOfTen: power)
         }
         if let minimum = point.minimum, number < minimum {

@@ -52,14 +52,16 @@ actor CommandRouter {
             let results = targets.map {
                 CommandResult(
                     id: command.id, device: $0, status: .failed,
-                    reason: "interrupted: the gateway stopped while the command was under way; it may or may not have been applied",
+                    reason:
+                        "interrupted: the gateway stopped while the command was under way; it may or may not have been applied",
                     finished: now)
             }
             await finish(command.id, results)
             await events.tell(
                 Event(
                     kind: EventKind.commandInterrupted, severity: .warning,
-                    detail: ["id": .string(command.id), "devices": .array(targets.map(JSONValue.string))], occurred: now))
+                    detail: ["id": .string(command.id), "devices": .array(targets.map(JSONValue.string))], occurred: now
+                ))
         }
     }
 
@@ -67,7 +69,8 @@ actor CommandRouter {
     func accept(_ command: Command, from origin: CommandOrigin) async {
         let targets = names(of: command.target)
         guard underWay < Self.mostUnderWay else {
-            await tellResults(refused(command, targets, .rejected("busy", "too many commands are under way")), of: command)
+            await tellResults(
+                refused(command, targets, .rejected("busy", "too many commands are under way")), of: command)
             return
         }
         let context = JSONValue.object([.init("devices", .array(targets.map(JSONValue.string)))])
@@ -117,11 +120,20 @@ actor CommandRouter {
             let done = await buses.command(order, bus: device.configuration.bus, within: Self.lampDeadline)
             result = Self.result(id: id, device: name, unit: "%", done, at: clock.now())
         } catch {
-            result = CommandResult(id: id, device: name, status: error.status, reason: error.reason, finished: clock.now())
+            result = CommandResult(
+                id: id, device: name, status: error.status, reason: error.reason, finished: clock.now())
         }
         let command = Command(id: id, target: .device(name), action: .set, point: action, value: nil)
         await tell(command, origin, [result])
         return result
+    }
+
+    /// A person at the gateway read a household's values: the audit event that somebody did, without the values.
+    func tellRead(of device: String, by origin: CommandOrigin) async {
+        await events.tell(
+            Event(
+                kind: EventKind.command, device: device, severity: .info,
+                detail: ["by": .string(origin.by), "action": "read", "household": true], occurred: clock.now()))
     }
 
     // MARK: - Carrying out
@@ -156,7 +168,9 @@ actor CommandRouter {
             let device = try await usableDevice(name)
             if !origin.isLocal {
                 try CommandCheck.permission(
-                    origin.permission, device: device, point: command.point, value: command.value, action: command.action)
+                    origin.permission, visible: origin.visible, device: device, point: command.point,
+                    value: command.value,
+                    action: command.action)
             }
             switch command.action {
             case .read: return try await read(command, device)
@@ -219,7 +233,8 @@ actor CommandRouter {
         guard let index = device.pointIndex(command.point) else {
             if device.points.isEmpty {
                 throw CommandCheck.Refusal(
-                    status: .failed, word: "busDown", explanation: "bus \(device.configuration.bus) has not started: \(device.detail)")
+                    status: .failed, word: "busDown",
+                    explanation: "bus \(device.configuration.bus) has not started: \(device.detail)")
             }
             throw .rejected("unknownPoint", "\(device.name) has no point \(command.point)")
         }
@@ -295,7 +310,8 @@ actor CommandRouter {
             let first = earlier[target]
             let said = first.map { "the first was \($0.status.rawValue)" } ?? "the first is under way"
             return CommandResult(
-                id: command.id, device: target, status: .duplicate, reason: said, value: first?.value, unit: first?.unit,
+                id: command.id, device: target, status: .duplicate, reason: said, value: first?.value,
+                unit: first?.unit,
                 finished: clock.now())
         }
     }
@@ -332,6 +348,7 @@ actor CommandRouter {
         let device: String? = if case .device(let name) = command.target { name } else { nil }
         await events.tell(
             Event(
-                kind: EventKind.command, device: device, severity: .info, detail: .object(detail), occurred: clock.now()))
+                kind: EventKind.command, device: device, severity: .info, detail: .object(detail), occurred: clock.now()
+            ))
     }
 }

@@ -27,7 +27,7 @@ struct ControlService: Sendable {
         switch request.message {
         case .status?: reply.status = await report.status()
         case .devices(let wanted)?: await list(wanted, into: &reply)
-        case .read(let wanted)?: await read(wanted, into: &reply)
+        case .read(let wanted)?: await read(wanted, peer, into: &reply)
         case .write(let wanted)?: await write(wanted, peer, into: &reply)
         case .lamp(let wanted)?: await lamp(wanted, peer, into: &reply)
         case .queue?: reply.queue = await report.queue()
@@ -68,7 +68,7 @@ struct ControlService: Sendable {
         }
     }
 
-    private func read(_ wanted: ControlReadRequest, into reply: inout ControlReply) async {
+    private func read(_ wanted: ControlReadRequest, _ peer: ControlPeer, into reply: inout ControlReply) async {
         guard let record = await devices[wanted.device] else {
             reply.failure = unknown(wanted.device)
             return
@@ -78,6 +78,7 @@ struct ControlService: Sendable {
                 2, "\(record.name) is a household's: its values show how people live", "ask for them with --household")
             return
         }
+        if record.isHousehold { await router.tellRead(of: record.name, by: .person(user: peer.user)) }
         var indexes: [UInt32] = []
         for name in wanted.points {
             guard let index = record.pointIndex(name) else {
@@ -96,7 +97,8 @@ struct ControlService: Sendable {
         }
         let answer = await buses.query(device: record, points: indexes, within: Self.readLimit)
         guard answer.failure.isEmpty else {
-            reply.failure = Self.failure(4, "\(record.name) did not answer: \(answer.failure)", "candela status shows the bus")
+            reply.failure = Self.failure(
+                4, "\(record.name) did not answer: \(answer.failure)", "candela status shows the bus")
             return
         }
         do {
@@ -117,7 +119,8 @@ struct ControlService: Sendable {
             return
         }
         guard let (value, unit) = TypedValue.parse(wanted.value) else {
-            reply.failure = Self.failure(2, "\"\(wanted.value)\" is no value", "write a number, a number with its unit, true or false")
+            reply.failure = Self.failure(
+                2, "\"\(wanted.value)\" is no value", "write a number, a number with its unit, true or false")
             return
         }
         let command = Command(
@@ -142,8 +145,10 @@ struct ControlService: Sendable {
         var value: Value?
         switch wanted.action {
         case "set":
-            guard let (parsed, unit) = TypedValue.parse(wanted.level), unit == nil || unit == "%", case .number = parsed else {
-                reply.failure = Self.failure(2, "\"\(wanted.level)\" is no level", "write a percentage from 0 to 100: 60%")
+            guard let (parsed, unit) = TypedValue.parse(wanted.level), unit == nil || unit == "%", case .number = parsed
+            else {
+                reply.failure = Self.failure(
+                    2, "\"\(wanted.level)\" is no level", "write a percentage from 0 to 100: 60%")
                 return
             }
             value = parsed
@@ -156,7 +161,8 @@ struct ControlService: Sendable {
             reply.results = Self.results(results)
             return
         default:
-            reply.failure = Self.failure(2, "unknown lamp action \(wanted.action)", "set, off, max, identify or release")
+            reply.failure = Self.failure(
+                2, "unknown lamp action \(wanted.action)", "set, off, max, identify or release")
             return
         }
         let command = Command(
@@ -187,7 +193,9 @@ struct ControlService: Sendable {
             var reply = template
             var snapshot = ControlSnapshot()
             snapshot.status = await report.status()
-            for record in await devices.all { snapshot.devices.devices.append(await report.device(record, withPoints: true)) }
+            for record in await devices.all {
+                snapshot.devices.devices.append(await report.device(record, withPoints: true))
+            }
             reply.snapshot = snapshot
             do {
                 try await send(reply)
