@@ -1,3 +1,4 @@
+import ArgumentParser
 import ControlProtocol
 
 /// The daemon at the other end of the control socket.

@@ -4,7 +4,8 @@ import Telemetry
 
 struct DevicesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "devices", abstract: "Every device with its state, last answer and error rate; one device with all its points.")
+        commandName: "devices",
+        abstract: "Every device with its state, last answer and error rate; one device with all its points.")
     @OptionGroup var options: SharedOptions
     @Argument(help: "Only this device, with its points.") var device: String?
 
@@ -26,7 +27,8 @@ struct DevicesCommand: AsyncParsableCommand {
             return
         }
         var table = Table([
-            ("DEVICE", .left), ("BUS", .left), ("PROFILE", .left), ("STATE", .left), ("LAST ANSWER", .right), ("FAILED", .right),
+            ("DEVICE", .left), ("BUS", .left), ("PROFILE", .left), ("STATE", .left), ("LAST ANSWER", .right),
+            ("FAILED", .right),
             ("MISSED", .right), ("DETAIL", .left),
         ])
         for device in devices {
@@ -36,36 +38,5 @@ struct DevicesCommand: AsyncParsableCommand {
                 device.state == "online" ? device.address : device.detail)
         }
         Output.print(devices.isEmpty ? "no devices" : table.text)
-    }
-}
-
-/// One device as a person reads it.
-enum DeviceView {
-    static func text(_ device: ControlDeviceInfo) -> String {
-        var lines = [
-            "device       \(device.name) on bus \(device.bus), \(device.address)",
-            "profile      \(device.profile)",
-            "state        \(device.state)" + (device.detail.isEmpty ? "" : ": \(device.detail)"),
-            "last answer  \(Formats.age(device.lastAnswerS))",
-            "failed       \(Formats.failures(device.failures, of: device.requests)), \(device.missedIntervals) intervals missed",
-            "",
-        ]
-        if device.household {
-            lines.append("a household's device: its values are not shown; candela read \(device.name) --household")
-        } else {
-            lines += values(device.points).lines
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    static func values(_ points: [ControlPointValue]) -> Table {
-        var table = Table([("POINT", .left), ("VALUE", .right), ("UNIT", .left), ("QUALITY", .left), ("TIME", .left)])
-        for point in points {
-            table.add(
-                point.point, point.quality == "bad" || point.quality == "unknown" ? "-" : Formats.plain(point.value),
-                point.unit.isEmpty ? "-" : point.unit, point.quality + (point.reason.isEmpty ? "" : " (\(point.reason))"),
-                (point.time.isEmpty ? "-" : point.time) + (point.writable ? "  writable" : ""))
-        }
-        return table
     }
 }

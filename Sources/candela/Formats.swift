@@ -60,11 +60,68 @@ enum Formats {
 
     static func clock(_ status: ControlStatus) -> String {
         var text = status.clock
-        if status.clockSource != "none" { text += " (\(status.clockSource)" + (status.clockErrorMs >= 0 ? ", ±\(error(status.clockErrorMs))" : "") + ")" }
+        if status.clockSource != "none" {
+            text +=
+                " (\(status.clockSource)" + (status.clockErrorMs >= 0 ? ", +/-\(error(status.clockErrorMs))" : "") + ")"
+        }
         return text
     }
 
     private static func error(_ milliseconds: Int64) -> String {
         milliseconds < 1000 ? "\(milliseconds) ms" : "\(oneDecimal(Double(milliseconds) / 1000)) s"
+    }
+
+    /// Without what could command a terminal: a device's text is a stranger's.
+    static func clean(_ text: some StringProtocol) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return String(text) }
+        return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? "?" : $0 }))
+    }
+
+    /// C0, DEL and C1.
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+    }
+
+    /// At most `width` characters; a cut one ends with a tilde.
+    static func clip(_ text: String, _ width: Int) -> String {
+        guard text.count > width else { return text }
+        return width > 0 ? text.prefix(width - 1) + "~" : ""
+    }
+
+    /// Cut or filled up to exactly `width` characters.
+    static func fit(_ text: String, _ width: Int) -> String {
+        let clipped = clip(text, width)
+        return clipped + String(repeating: " ", count: width - clipped.count)
+    }
+
+    /// `0.8 s`, `12 s`, `5 min`, `3 h`, `2 d`, `never`: never more than six characters for the first hundred days.
+    static func shortAge(_ seconds: Double) -> String {
+        switch seconds {
+        case ..<0: "never"
+        case ..<10: "\(oneDecimal(seconds)) s"
+        case ..<120: "\(Int(seconds)) s"
+        case ..<7_200: "\(Int(seconds / 60)) min"
+        case ..<172_800: "\(Int(seconds / 3600)) h"
+        case ..<8_640_000: "\(Int(seconds / 86_400)) d"
+        default: "long"
+        }
+    }
+
+    /// `2026-11-21T16:04:05.250Z` as `11-21 16:04:05Z`.
+    static func shortTime(_ time: String) -> String {
+        let characters = Array(time)
+        guard characters.count >= 20, characters[10] == "T" else { return time }
+        return String(characters[5..<10]) + " " + String(characters[11..<19]) + "Z"
+    }
+
+    /// A value for a screen with little room: a number keeps two places after the point, a small one four.
+    static func short(_ json: String) -> String {
+        guard let number = ExactDecimal(json), number.exponent < -2 else { return plain(json) }
+        let value = number.approximation
+        let places: Double = abs(value) < 1 ? 10_000 : 100
+        guard abs(value) < 1e12, let rounded = ExactDecimal(shortest: (value * places).rounded() / places) else {
+            return json
+        }
+        return rounded.description
     }
 }

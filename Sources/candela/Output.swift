@@ -4,9 +4,15 @@ import Telemetry
 
 /// Writing to the person's terminal.
 enum Output {
-    static func print(_ text: String) { write(STDOUT_FILENO, text + "\n") }
-    static func complain(_ text: String) { write(STDERR_FILENO, text + "\n") }
-    static func print(_ json: JSONValue) { print(json.description) }
+    /// A text of one or more lines. What a device or driver said may stand in it, so it is made harmless for a terminal.
+    static func print(_ text: String) { write(STDOUT_FILENO, clean(text) + "\n") }
+    static func complain(_ text: String) { write(STDERR_FILENO, clean(text) + "\n") }
+
+    private static func clean(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map(Formats.clean).joined(separator: "\n")
+    }
+
+    static func print(_ json: JSONValue) { write(STDOUT_FILENO, json.description + "\n") }
 
     static func write(_ descriptor: Int32, _ text: String) {
         var rest = Array(text.utf8)[...]
@@ -24,54 +30,30 @@ enum Output {
     /// Colour only on a terminal, and never where NO_COLOR is set.
     static var hasColour: Bool { isTerminal && getenv("NO_COLOR") == nil }
 
-    /// Columns and rows of the terminal; 80 by 24 where there is none.
+    /// Columns and rows of the terminal; where there is none, COLUMNS and LINES, or 80 by 24.
     static var size: (width: Int, height: Int) {
         var window = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &window) == 0, window.ws_col >= 20, window.ws_row >= 5 else {
-            return (80, 24)
+        if ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &window) == 0, window.ws_col > 0, window.ws_row > 0 {
+            return (Int(window.ws_col), Int(window.ws_row))
         }
-        return (Int(window.ws_col), Int(window.ws_row))
+        return (environment("COLUMNS") ?? 80, environment("LINES") ?? 24)
     }
+
+    private static func environment(_ name: String) -> Int? {
+        guard let text = getenv(name), let number = Int(String(cString: text)), (1...1000).contains(number) else {
+            return nil
+        }
+        return number
+    }
+
+    /// Whether somebody is there who can be asked.
+    static var canAsk: Bool { isatty(STDIN_FILENO) == 1 }
 
     /// Asks a yes-or-no question on the terminal; without one the answer is no.
     static func confirm(_ question: String) -> Bool {
-        guard isatty(STDIN_FILENO) == 1 else { return false }
-        write(STDERR_FILENO, question + " [y/N] ")
+        guard canAsk else { return false }
+        write(STDERR_FILENO, Formats.clean(question) + " [y/N] ")
         guard let answer = readLine() else { return false }
         return ["y", "yes"].contains(answer.lowercased())
     }
-}
-
-/// A table for people: columns as wide as they need, numbers to the right.
-struct Table {
-    enum Alignment { case left, right }
-
-    private let titles: [String]
-    private let alignments: [Alignment]
-    private var rows: [[String]] = []
-
-    init(_ columns: [(String, Alignment)]) {
-        titles = columns.map(\.0)
-        alignments = columns.map(\.1)
-    }
-
-    mutating func add(_ cells: String...) { rows.append(cells) }
-
-    var lines: [String] {
-        let widths = titles.indices.map { column in
-            ([titles[column]] + rows.map { $0[column] }).map(\.count).max() ?? 0
-        }
-        return ([titles] + rows).map { cells in
-            var line = ""
-            for (column, cell) in cells.enumerated() {
-                let isLast = column == cells.count - 1
-                let gap = String(repeating: " ", count: max(0, widths[column] - cell.count))
-                line += alignments[column] == .right ? gap + cell : (isLast ? cell : cell + gap)
-                if !isLast { line += "  " }
-            }
-            return line
-        }
-    }
-
-    var text: String { lines.joined(separator: "\n") }
 }

@@ -23,10 +23,13 @@ struct SharedOptions: ParsableArguments {
     /// Whether a daemon was named on purpose; then nothing is tried without it.
     var namesDaemon: Bool { socket != nil }
 
-    var keeper: ConfigurationKeeper {
+    var keeper: ConfigurationKeeper { keeper(for: nil) }
+
+    /// - Parameter file: given as an argument, it goes before `--config`.
+    func keeper(for file: String?) -> ConfigurationKeeper {
         let driverFolders = drivers.isEmpty ? InstalledPlaces.drivers() : drivers
         return ConfigurationKeeper(
-            path: configurationPath, driverFolders: driverFolders,
+            path: file ?? configurationPath, driverFolders: driverFolders,
             boardFolders: boards.isEmpty ? InstalledPlaces.boards(drivers: driverFolders) : boards)
     }
 }

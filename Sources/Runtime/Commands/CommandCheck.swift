@@ -1,15 +1,15 @@
 import Configuration
-import Telemetry
+public import Telemetry
 
 /// The rules that a command must pass before anything is sent to the field; pure, so that each has its test.
-enum CommandCheck {
+public enum CommandCheck {
     /// Why a command is not carried out: the word a head-end can act on, and a sentence for people.
-    struct Refusal: Error, Sendable, Hashable {
-        let status: CommandResult.Status
-        let word: String
-        let explanation: String
+    public struct Refusal: Error, Sendable, Hashable {
+        public let status: CommandResult.Status
+        public let word: String
+        public let explanation: String
 
-        var reason: String { explanation.isEmpty ? word : "\(word): \(explanation)" }
+        public var reason: String { explanation.isEmpty ? word : "\(word): \(explanation)" }
 
         static func rejected(_ word: String, _ explanation: String) -> Refusal {
             Refusal(status: .rejected, word: word, explanation: explanation)
@@ -73,7 +73,7 @@ enum CommandCheck {
     }
 
     /// Whether the value fits the point; gives it in the point's unit.
-    static func value(_ value: Value?, unit: String?, for point: PointDescriptor) throws(Refusal) -> Value {
+    public static func value(_ value: Value?, unit: String?, for point: PointDescriptor) throws(Refusal) -> Value {
         guard point.isWritable else { throw .rejected("notWritable", "\(point.name) cannot be written") }
         guard let value else { throw .rejected("valueMissing", "a value for \(point.name) is missing") }
         guard case .number(var number) = value else {

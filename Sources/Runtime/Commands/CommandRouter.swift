@@ -277,8 +277,11 @@ actor CommandRouter {
             case .failed, .noAnswer, .unspecified, .UNRECOGNIZED: .failed
             }
         let value = done.hasReadBack ? done.readBack.telemetry : nil
+        var reason = done.reason.isEmpty ? nil : done.reason
+        // The same word as of a read: a person's program ends with another status when nothing answered.
+        if done.outcome == .noAnswer { reason = "noAnswer" + (done.reason.isEmpty ? "" : ": \(done.reason)") }
         return CommandResult(
-            id: id, device: device, status: status, reason: done.reason.isEmpty ? nil : done.reason, value: value,
+            id: id, device: device, status: status, reason: reason, value: value,
             unit: value == nil || unit.isEmpty ? nil : unit, finished: now)
     }
 

@@ -1,7 +1,7 @@
 /// The name a person may have meant.
-enum NearestName {
+public enum NearestName {
     /// The closest of `names` by single-character changes; nil when none is close.
-    static func of(_ name: String, among names: [String]) -> String? {
+    public static func of(_ name: String, among names: [String]) -> String? {
         let limit = max(1, name.count / 3)
         return names.map { ($0, distance(Array(name), Array($0))) }.filter { $0.1 <= limit }.min { $0.1 < $1.1 }?.0
     }

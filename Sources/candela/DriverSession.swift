@@ -1,0 +1,80 @@
+import ArgumentParser
+import CLinux
+import Configuration
+import DriverProtocol
+import Logging
+import Runtime
+import Supervision
+import Telemetry
+
+/// A driver that runs for one question and is gone afterwards.
+struct DriverSession {
+    let supervisor: DriverSupervisor
+    let configured: DriverConfigured
+
+    /// Greeting (5 s), configuration (10 s) and opening the port (15 s) may each take their longest.
+    private static let startLimit: Duration = .seconds(31)
+    /// A slow meter's largest block behind others on the bus; the same as the daemon's.
+    static let readLimit: Duration = .seconds(15)
+    /// A meter's write and read-back on a slow bus; the same as the daemon's.
+    static let writeLimit: Duration = .seconds(15)
+    /// The longest fade of a gear is 90.5 s (IEC 62386-102, fade time 15); the read-back waits for its end.
+    static let lampLimit: Duration = .seconds(100)
+
+    /// Starts the bus's driver for `devices` alone, and ends it when `body` is through, however that goes.
+    static func with<Result>(
+        bus: BusConfiguration, devices: [DeviceConfiguration], in configuration: GatewayConfiguration,
+        manifest: DriverManifest, _ body: (DriverSession) async throws -> Result
+    ) async throws -> Result {
+        var configure = ConfigureMessage.make(for: bus, in: configuration)
+        let names = Set(devices.map(\.name))
+        configure.devices.removeAll { !names.contains($0.name) }
+        let profiles = Set(configure.devices.map(\.profile))
+        configure.profiles.removeAll { !profiles.contains($0.name) }
+        let supervisor = DriverSupervisor(
+            bus: bus.name, executable: DriverPrograms.path(of: manifest), manifestName: manifest.driver,
+            workingDirectory: manifest.folder, configure: configure, hasLamps: false,
+            log: Logger(label: "driver", factory: { _ in SwiftLogNoOpLogHandler() }), sink: SilentSink())
+        await supervisor.start()
+        let state = await supervisor.settled(within: startLimit)
+        guard state.condition == .running, let configured = await supervisor.configured else {
+            await supervisor.stop()
+            throw CommandFailure(
+                ExitStatus.failed, "bus \(bus.name) (\(bus.port.resolved)): \(state.detail)",
+                hint: "one program at a time uses a port; candela config check asks the drivers about the configuration"
+            )
+        }
+        let result: Result
+        do {
+            result = try await body(DriverSession(supervisor: supervisor, configured: configured))
+        } catch {
+            await supervisor.stop()
+            throw error
+        }
+        await supervisor.stop()
+        return result
+    }
+
+    /// The device as its driver knows it.
+    ///
+    /// - Throws: ``CommandFailure`` with the driver's words when it cannot use it.
+    func description(of device: DeviceConfiguration, index: UInt32) throws -> DriverDeviceDescription {
+        guard let found = configured.devices.first(where: { $0.index == index }), found.usable else {
+            let said = configured.diagnostics.first { $0.severity == .error && $0.name == device.name }
+            throw CommandFailure(
+                ExitStatus.wrongUsage,
+                "\(device.position): \(device.name): \(said?.message ?? "its driver cannot use it as configured")")
+        }
+        return found
+    }
+
+    /// Wall time of a moment of the boot clock, as this machine's clock stands now.
+    static func wall(_ instant: BootInstant) -> UTCInstant {
+        UTCInstant(nanoseconds: candela_realtime_nanoseconds() - candela_boottime_nanoseconds() + instant.nanoseconds)
+    }
+}
+
+/// Nobody listens: only the answer to the question counts.
+private struct SilentSink: DriverSink {
+    func driver(_ bus: String, didReport report: DriverReport) async {}
+}
