@@ -311,7 +311,7 @@ public actor Gateway {
                 await router.accept(
                     delivered.command,
                     from: .uplink(
-                        delivered.uplink, permission: uplink.configuration.commands,
+                        delivered.uplink, permission: uplink.configuration.commands, visible: uplink.selection,
                         brokerExpiry: delivered.brokerExpiry))
             case .rejected(let rejection):
                 log.warning("uplink \(uplink.configuration.name): \(rejection)")

@@ -43,8 +43,13 @@ public enum CommandCheck {
 
     /// Whether the sender may command this device and point.
     static func permission(
-        _ permission: CommandPermission, device: DeviceRecord, point: String, value: Value?, action: Command.Action
+        _ permission: CommandPermission, visible: Set<String>? = nil, device: DeviceRecord, point: String,
+        value: Value?,
+        action: Command.Action
     ) throws(Refusal) {
+        if let visible, !visible.contains(device.name) {
+            throw .rejected("notPermitted", "\(device.name) is none of this uplink's devices")
+        }
         switch permission {
         case .all: return
         case .none: throw .rejected("notPermitted", "this uplink may not command anything")

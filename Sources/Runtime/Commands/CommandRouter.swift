@@ -128,6 +128,14 @@ actor CommandRouter {
         return result
     }
 
+    /// A person at the gateway read a household's values: the audit event that somebody did, without the values.
+    func tellRead(of device: String, by origin: CommandOrigin) async {
+        await events.tell(
+            Event(
+                kind: EventKind.command, device: device, severity: .info,
+                detail: ["by": .string(origin.by), "action": "read", "household": true], occurred: clock.now()))
+    }
+
     // MARK: - Carrying out
 
     private func carryOut(_ command: Command, from origin: CommandOrigin) async -> [CommandResult] {
@@ -160,7 +168,8 @@ actor CommandRouter {
             let device = try await usableDevice(name)
             if !origin.isLocal {
                 try CommandCheck.permission(
-                    origin.permission, device: device, point: command.point, value: command.value,
+                    origin.permission, visible: origin.visible, device: device, point: command.point,
+                    value: command.value,
                     action: command.action)
             }
             switch command.action {

@@ -27,7 +27,7 @@ struct ControlService: Sendable {
         switch request.message {
         case .status?: reply.status = await report.status()
         case .devices(let wanted)?: await list(wanted, into: &reply)
-        case .read(let wanted)?: await read(wanted, into: &reply)
+        case .read(let wanted)?: await read(wanted, peer, into: &reply)
         case .write(let wanted)?: await write(wanted, peer, into: &reply)
         case .lamp(let wanted)?: await lamp(wanted, peer, into: &reply)
         case .queue?: reply.queue = await report.queue()
@@ -68,7 +68,7 @@ struct ControlService: Sendable {
         }
     }
 
-    private func read(_ wanted: ControlReadRequest, into reply: inout ControlReply) async {
+    private func read(_ wanted: ControlReadRequest, _ peer: ControlPeer, into reply: inout ControlReply) async {
         guard let record = await devices[wanted.device] else {
             reply.failure = unknown(wanted.device)
             return
@@ -78,6 +78,7 @@ struct ControlService: Sendable {
                 2, "\(record.name) is a household's: its values show how people live", "ask for them with --household")
             return
         }
+        if record.isHousehold { await router.tellRead(of: record.name, by: .person(user: peer.user)) }
         var indexes: [UInt32] = []
         for name in wanted.points {
             guard let index = record.pointIndex(name) else {

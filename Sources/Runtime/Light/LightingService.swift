@@ -89,7 +89,8 @@ actor LightingService {
             await turn()
             let pause = min(engine?.nextWake(after: now()) ?? .seconds(60), .seconds(1))
             let timer = Task {
-                try? await Task.sleep(for: max(pause, .milliseconds(20)))
+                // A cancelled timer must not wake anybody: the next turn would cancel its own at once, for ever.
+                guard (try? await Task.sleep(for: max(pause, .milliseconds(20)))) != nil else { return }
                 continuation.yield()
             }
             var iterator = stream.makeAsyncIterator()
