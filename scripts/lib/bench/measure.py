@@ -85,13 +85,14 @@ def steady(plan, minutes, binaries, drivers, environment, tell):
         begun = time.monotonic()
         at_start = bench.gateway.memory()
         tell(f"first reading after {first} ms; measuring for {minutes} min")
-        samples, after_minute, cpu, received = [], None, None, 0
+        samples, allocated, after_minute, cpu, received = [], [], None, None, 0
         while (now := time.monotonic() - begun) < minutes * 60:
             memory = bench.gateway.memory()
             if now >= WARM_UP_S or minutes * 60 <= WARM_UP_S:
                 if cpu is None:
                     cpu, received, measured = bench.gateway.cpu(), bench.head_end.ledger.snapshot()[0], time.monotonic()
                 samples.append((now, sum(memory.values())))
+                allocated.append((now, bench.gateway.anonymous()))
             if after_minute is None and now >= 60:
                 after_minute = sum(memory.values())
             time.sleep(SAMPLE_S)
@@ -111,12 +112,13 @@ def steady(plan, minutes, binaries, drivers, environment, tell):
                 "end": round(sum(memory.values()) / 1000, 1),
                 "highest": round(max(y for _, y in samples) / 1000, 1),
                 "by_program": {name: round(kb / 1000, 1) for name, kb in sorted(memory.items())}},
-            "slope_kb_per_min": round(slope(samples), 1), "threads": threads,
+            "anonymous_mb": {"warm": round(allocated[0][1] / 1000, 1), "end": round(allocated[-1][1] / 1000, 1)},
+            "slope_kb_per_min": round(slope(samples), 1), "anonymous_slope_kb_per_min": round(slope(allocated), 1), "threads": threads,
             "readings_per_s": round(readings / took, 1), "readings_per_s_expected": plan.rate,
             "cpu_percent": round(sum(used.values()) / took * 100, 2),
             "cpu_s_per_million": round(sum(used.values()) / readings * 1e6, 1) if readings else None,
             "cpu_s_per_million_by_program": {n: round(s / readings * 1e6, 1) for n, s in sorted(used.items())} if readings else {},
-            "received": ledger.received, "good": ledger.good, "missing": ledger.missing(), "duplicates": ledger.duplicates,
+            "received": ledger.received, "good": ledger.good, "missing": ledger.missing(), "duplicates": ledger.duplicates, "unrecognisable": ledger.strangers,
             "messages": ledger.messages, "gaps": len(ledger.gaps)}
 
 
@@ -151,7 +153,7 @@ def outage(plan, seconds, binaries, drivers, environment, tell):
             "reconnected_after_s": round(backlog[0][0] - returned, 1), "drain_s": round(took, 2),
             "readings_per_s": round(count / took) if took > 0 else None, "cpu_s": round(used, 2),
             "pss_mb": {"before": round(sum(before.values()) / 1000, 1), "after": round(sum(memory.values()) / 1000, 1)},
-            "received": ledger.received, "missing": ledger.missing(), "duplicates": ledger.duplicates, "gaps": len(ledger.gaps)}
+            "received": ledger.received, "missing": ledger.missing(), "duplicates": ledger.duplicates, "unrecognisable": ledger.strangers, "gaps": len(ledger.gaps)}
 
 
 def verdict(holds):
@@ -174,6 +176,8 @@ def rows(result):
                 yield name, f"  {program}, MB", size, ""
             yield name, "  slope, kB/min", r["slope_kb_per_min"], (
                 f"< {FLAT_KB_PER_MIN}: {verdict(r['slope_kb_per_min'] < FLAT_KB_PER_MIN)}")
+            yield name, "anonymous memory at the end, MB", r["anonymous_mb"]["end"], ""
+            yield name, "  slope, kB/min of it", r["anonymous_slope_kb_per_min"], ""
             yield name, "threads", r["threads"], ""
             yield name, "readings/s at the broker", r["readings_per_s"], f"{r['readings_per_s_expected']:g} asked for"
             yield name, "CPU, % of one core", r["cpu_percent"], ""
@@ -183,7 +187,8 @@ def rows(result):
             yield name, "readings received", r["received"], ""
             yield name, "  of good quality", r["good"], ""
             yield name, "  missing, or in a gap", lost, f"0: {verdict(lost == 0)}"
-            yield name, "  twice", r["duplicates"], ""
+            yield name, "  twice, with the same sequence", r["duplicates"] - r["unrecognisable"], ""
+            yield name, "  twice, otherwise", r["unrecognisable"], f"0: {verdict(r['unrecognisable'] == 0)}"
     if "outage" in result:
         r = result["outage"]
         lost = r["missing"] + r["gaps"]
@@ -195,7 +200,8 @@ def rows(result):
         yield "outage", "PSS at the end of the outage, MB", r["pss_mb"]["before"], ""
         yield "outage", "  after the drain, MB", r["pss_mb"]["after"], f"< {PSS_GOAL_MB}: {verdict(r['pss_mb']['after'] < PSS_GOAL_MB)}"
         yield "outage", "readings missing, or in a gap", lost, f"0: {verdict(lost == 0)}"
-        yield "outage", "  twice", r["duplicates"], ""
+        yield "outage", "  twice, with the same sequence", r["duplicates"] - r["unrecognisable"], ""
+        yield "outage", "  twice, otherwise", r["unrecognisable"], f"0: {verdict(r['unrecognisable'] == 0)}"
 
 
 def table(result, other):

@@ -178,7 +178,10 @@ class HeadEnd:
 class Ledger:
     def __init__(self):
         self.lock = threading.Lock()
+        # (stream, device) -> {n: (sequence, part) it came with}
         self.numbers = {}
+        # Readings that came again in another batch: these a receiver could not recognise by (stream, sequence, part).
+        self.strangers = 0
         self.received = 0
         self.good = 0
         self.duplicates = 0
@@ -206,11 +209,13 @@ class Ledger:
                 self.first_arrival = arrived
             for reading in readings:
                 key = (message["stream"], reading["device"])
-                seen = self.numbers.setdefault(key, set())
+                seen = self.numbers.setdefault(key, {})
+                batch = (message["sequence"], message.get("part", 1))
                 if reading["n"] in seen:
                     self.duplicates += 1
+                    self.strangers += seen[reading["n"]] != batch
                 else:
-                    seen.add(reading["n"])
+                    seen[reading["n"]] = batch
                     self.received += 1
                     self.good += reading["quality"] == "good"
             self.arrivals.append((arrived, len(readings), readings[0].get("time"), readings[-1].get("time")))
@@ -260,13 +265,20 @@ class GatewayProcess:
                 found.append(int(pid))
         return found
 
+    def anonymous(self):
+        """PSS of anonymous memory in kB: what was allocated, whatever other programs share the libraries."""
+        return sum(self._rollup("Pss_Anon:").values())
+
     def memory(self):
         """PSS in kB by program name."""
+        return self._rollup("Pss:")
+
+    def _rollup(self, key):
         total = {}
         for pid in self.pids():
             try:
                 with open(f"/proc/{pid}/smaps_rollup") as file:
-                    pss = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+                    pss = next(int(line.split()[1]) for line in file if line.startswith(key))
                 with open(f"/proc/{pid}/comm") as file:
                     name = os.path.basename(os.readlink(f"/proc/{pid}/exe")) or file.read().strip()
             except (OSError, StopIteration):

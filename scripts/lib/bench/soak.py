@@ -132,12 +132,13 @@ def main():
         print(f"readings             {ledger.received}, of good quality {ledger.good}, in {ledger.messages} messages")
         print(f"missing              {lost}")
         print(f"gaps declared        {len(ledger.gaps)}")
-        print(f"twice, recognisable  {ledger.duplicates}")
+        print(f"twice, recognisable  {ledger.duplicates - ledger.strangers}")
+        print(f"twice, otherwise     {ledger.strangers}")
         print(f"streams              {len(ledger.streams)}")
         print(f"PSS                  {late / 1000:.1f} MB at the end, {growth:+.1f} MB since the first minute, "
               f"{slope(memory):+.0f} kB/min")
         print("events               " + ", ".join(f"{n} {k}" for k, n in sorted(ledger.kinds.items())))
-        bad = lost or ledger.gaps or len(ledger.streams) != 1 or growth > GROWTH_LIMIT_MB
+        bad = lost or ledger.gaps or ledger.strangers or len(ledger.streams) != 1 or growth > GROWTH_LIMIT_MB
         sys.exit(1 if bad else 0)
 
 
