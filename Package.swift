@@ -89,7 +89,8 @@ let package = Package(
             path: "Drivers/Modbus/Sources/candela-driver-modbus"),
         program(
             "candela-driver-dali", ["DALIDriver", "DriverKit"], path: "Drivers/DALI/Sources/candela-driver-dali"),
-        program("candelad", ["Runtime", "Configuration", arguments, logging, lifecycle, signals], path: "Sources/candelad"),
+        program(
+            "candelad", ["Runtime", "Configuration", arguments, logging, lifecycle, signals], path: "Sources/candelad"),
         program(
             "candela",
             [
@@ -109,10 +110,11 @@ let package = Package(
         tests("LightingTests", ["Lighting", "Telemetry"]),
         tests("SupervisionTests", ["Supervision", "DriverProtocol", "Telemetry", "CLinux", logging]),
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),
-        tests("RuntimeTests", ["Runtime", "Configuration", "Telemetry", "Outbox", "Lighting", "DriverProtocol"]),
+        tests("RuntimeTests", ["Runtime", "Configuration", "Telemetry"]),
         tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"], exclude: ["Python"]),
+        tests("CLITests", ["ControlProtocol", "Telemetry", "CLinux"], exclude: ["Snapshots"]),
         tests("ArchitectureTests", []),
-        tests("EndToEndTests", ["Telemetry"]),
+        tests("EndToEndTests", ["Telemetry"], exclude: ["Python"]),
         tests(
             "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry"],
             path: "Drivers/Modbus/Tests"),

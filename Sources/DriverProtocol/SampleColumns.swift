@@ -59,7 +59,8 @@ extension DriverSamples {
             case 0: value = nil
             case 1:
                 guard numbers < mantissa.count, numbers < exponent.count, abs(Int(exponent[numbers])) <= 400 else {
-                    throw SampleColumnsError(description: "a missing or impossible number in samples of device \(device)")
+                    throw SampleColumnsError(
+                        description: "a missing or impossible number in samples of device \(device)")
                 }
                 value = .number(ExactDecimal(mantissa: mantissa[numbers], exponent: exponent[numbers]))
                 numbers += 1

@@ -1065,7 +1065,7 @@ public nonisolated struct DriverCommandDone: Sendable {
   fileprivate var _samples: DriverSamples? = nil
 }
 
-/// Sent when it changes and once per 60 s.
+/// Sent when it changes and once per 10 s.
 public nonisolated struct DriverDeviceState: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

@@ -24,7 +24,8 @@ struct GatewayStorage: Sendable {
         let path = configuration.path.hasPrefix("/") ? configuration.path : stateDirectory + "/" + configuration.path
         do {
             return try await open(
-                path, stateDirectory + "/state.sqlite", configuration, limit: configuration.limit, boot: boot, warnings: [])
+                path, stateDirectory + "/state.sqlite", configuration, limit: configuration.limit, boot: boot,
+                warnings: [])
         } catch {
             if error.code == .locked {
                 throw .place("\(error); another candelad seems to run with this state directory")
@@ -36,7 +37,8 @@ struct GatewayStorage: Sendable {
             let warning = "NOTHING IS STORED: \(error); readings are in memory only and lost at a restart"
             do {
                 return try await open(
-                    folder + "/outbox.sqlite", folder + "/state.sqlite", configuration, limit: volatileLimit, boot: boot,
+                    folder + "/outbox.sqlite", folder + "/state.sqlite", configuration, limit: volatileLimit,
+                    boot: boot,
                     warnings: [warning])
             } catch {
                 throw .place("neither the state directory \(stateDirectory) nor memory can be used: \(error)")
@@ -51,7 +53,8 @@ struct GatewayStorage: Sendable {
         let outbox = try await Outbox.open(
             path: path,
             options: OutboxOptions(
-                flush: configuration.flush, limitBytes: limit, machineID: SmallFile.text("/etc/machine-id") ?? "unknown",
+                flush: configuration.flush, limitBytes: limit,
+                machineID: SmallFile.text("/etc/machine-id") ?? "unknown",
                 boot: boot, newerFile: .setAside))
         do {
             let state = try await StateStore.open(path: statePath, newerFile: .setAside)
@@ -68,7 +71,8 @@ struct GatewayStorage: Sendable {
         guard !warnings.isEmpty else { return }
         for name in ["outbox.sqlite", "state.sqlite"] {
             for suffix in ["", "-wal", "-shm"] {
-                let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+                let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+                    separator: "/")
                 unlink(folder + "/" + name + suffix)
             }
         }

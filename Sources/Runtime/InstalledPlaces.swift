@@ -3,7 +3,9 @@ import Glibc
 /// Where an installation keeps drivers and boards; in a source tree, where the tree keeps them.
 public enum InstalledPlaces {
     /// Driver folders when none is given.
-    public static func drivers() -> [String] { existing(["/usr/lib/candela/drivers", "/etc/candela/drivers"], in: "Drivers") }
+    public static func drivers() -> [String] {
+        existing(["/usr/lib/candela/drivers", "/etc/candela/drivers"], in: "Drivers")
+    }
 
     /// Board folders when none is given: beside the given driver folders, then the installed ones.
     public static func boards(drivers: [String]) -> [String] {

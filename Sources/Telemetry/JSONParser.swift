@@ -58,7 +58,9 @@ struct JSONParser {
         if take(UInt8(ascii: "}")) { return .object([]) }
         while true {
             skipSpace()
-            guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { throw fail("expected a key in quotes") }
+            guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
+                throw fail("expected a key in quotes")
+            }
             let key = try string()
             guard seen.insert(key).inserted else { throw fail("the key \"\(key)\" stands twice") }
             skipSpace()

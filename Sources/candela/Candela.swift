@@ -8,10 +8,10 @@ struct Candela: AsyncParsableCommand {
         commandName: "candela",
         abstract: "Shows and moves a gateway: its buses, meters, lamps, and what waits to be sent.",
         discussion: """
-            With the daemon running it asks the daemon. Without, `read`, `write` and `lamp` start the driver of the bus
-            themselves (give --config), with the same checks; the rest needs the daemon.
+            With the daemon running it asks the daemon. Without, `read`, `write` and `lamp` start the driver of the bus \
+            themselves (give --config), with the same checks; `config` needs neither; the rest needs the daemon.
 
-            Exit status: 0 done; 1 it failed or is unhealthy; 2 wrong usage or configuration; 3 the daemon is not
+            Exit status: 0 done; 1 it failed or is unhealthy; 2 wrong usage or configuration; 3 the daemon is not \
             reachable; 4 the device did not answer.
             """,
         version: CandelaVersion.current,

@@ -20,13 +20,16 @@ struct ConfigurationCheck {
             let errors = diagnostics.count { $0.severity == .error }
             let warnings = diagnostics.count - errors
             var counts: [String] = []
-            if errors > 0 { counts.append(errors == 1 ? "1 error" : "\(errors) errors") }
-            if warnings > 0 { counts.append(warnings == 1 ? "1 warning" : "\(warnings) warnings") }
+            if errors > 0 { counts.append(Formats.count(errors, "error")) }
+            if warnings > 0 { counts.append(Formats.count(warnings, "warning")) }
             if errors > 0 { return "\(path): \(counts.joined(separator: ", "))" }
             guard let configuration else { return "\(path): it cannot be used" }
-            let what =
-                "\(configuration.devices.count) devices on \(configuration.buses.count) buses, \(configuration.uplinks.count) uplinks"
-            return "\(path): ok: \(what)" + (counts.isEmpty ? "" : "; \(counts[0])")
+            let what = [
+                Formats.count(configuration.devices.count, "device") + " on "
+                    + Formats.count(configuration.buses.count, "bus", "buses"),
+                Formats.count(configuration.uplinks.count, "uplink"),
+            ]
+            return "\(path): ok: \(what.joined(separator: ", "))" + (counts.isEmpty ? "" : "; \(counts[0])")
         }
     }
 

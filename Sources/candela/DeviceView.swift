@@ -7,8 +7,8 @@ enum DeviceView {
             "device       \(device.name) on bus \(device.bus), \(device.address)",
             "profile      \(device.profile)",
             "state        \(device.state)" + (device.detail.isEmpty ? "" : ": \(device.detail)"),
-            "last answer  \(Formats.age(device.lastAnswerS))",
-            "failed       \(Formats.failures(device.failures, of: device.requests)), \(device.missedIntervals) intervals missed",
+            "last answer  \(Formats.age(Formats.lastAnswer(device)))",
+            "failed       \(Formats.failures(device.failures, of: device.requests)), \(Formats.count(Int(clamping: device.missedIntervals), "interval")) missed",
             "",
         ]
         if device.household {

@@ -33,7 +33,7 @@ struct DevicesCommand: AsyncParsableCommand {
         ])
         for device in devices {
             table.add(
-                device.name, device.bus, device.profile, device.state, Formats.age(device.lastAnswerS),
+                device.name, device.bus, device.profile, device.state, Formats.age(Formats.lastAnswer(device)),
                 Formats.failures(device.failures, of: device.requests), "\(device.missedIntervals)",
                 device.state == "online" ? device.address : device.detail)
         }

@@ -14,7 +14,8 @@ enum Formats {
             value /= 1000
             unit += 1
         }
-        return unit == 0 ? "\(count) B" : "\(oneDecimal(value)) \(units[unit])"
+        if unit == 0 { return "\(count) B" }
+        return (value < 100 ? oneDecimal(value) : String(UInt64(value.rounded()))) + " " + units[unit]
     }
 
     static func oneDecimal(_ value: Double) -> String {
@@ -34,6 +35,15 @@ enum Formats {
     static func age(_ seconds: Double) -> String {
         if seconds < 0 { return "never" }
         return seconds < 120 ? "\(oneDecimal(seconds)) s ago" : "\(span(seconds: UInt64(seconds))) ago"
+    }
+
+    /// Seconds since the device answered; a driver reports that only now and then, fresh values tell it better. -1: never.
+    static func lastAnswer(_ device: ControlDeviceInfo) -> Double {
+        let ages =
+            device.points.filter { $0.quality == "good" || $0.quality == "uncertain" }.map(\.ageS) + [
+                device.lastAnswerS
+            ]
+        return ages.filter { $0 >= 0 }.min() ?? -1
     }
 
     /// `230.1 V`, `true`, `bad (communication)`.
@@ -69,6 +79,11 @@ enum Formats {
 
     private static func error(_ milliseconds: Int64) -> String {
         milliseconds < 1000 ? "\(milliseconds) ms" : "\(oneDecimal(Double(milliseconds) / 1000)) s"
+    }
+
+    /// `1 device`, `12 devices`.
+    static func count(_ number: Int, _ noun: String, _ plural: String? = nil) -> String {
+        "\(number) \(number == 1 ? noun : plural ?? noun + "s")"
     }
 
     /// Without what could command a terminal: a device's text is a stranger's.

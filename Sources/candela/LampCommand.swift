@@ -8,8 +8,8 @@ struct LampCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lamp", abstract: "Sets, identifies and releases a lamp or a group.",
         discussion: """
-            A lamp that a calendar rules keeps the level until --for is over, or until the next noon; `release` gives it back
-            to its calendar at once. Without the daemon the driver of the bus is started, from --config; calendars do not
+            A lamp that a calendar rules keeps the level until --for is over, or until the next noon; `release` gives it back \
+            to its calendar at once. Without the daemon the driver of the bus is started, from --config; calendars do not \
             apply then.
 
               candela lamp set north-side 60% --for 2h

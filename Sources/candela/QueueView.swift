@@ -4,7 +4,7 @@ import ControlProtocol
 enum QueueView {
     static func line(_ queue: ControlQueue) -> String {
         var text = "outbox \(queue.state): \(queue.unsentReadings) unsent in \(queue.unsentBatches) batches"
-        if !queue.oldestUnsent.isEmpty { text += " since \(queue.oldestUnsent)" }
+        if !queue.oldestUnsent.isEmpty { text += ", oldest \(queue.oldestUnsent)" }
         text +=
             ", \(Formats.bytes(queue.bytesUsed)) of \(Formats.bytes(queue.bytesLimit)), last sequence \(queue.lastSequence)"
         if queue.droppedReadings > 0 { text += ", \(queue.droppedReadings) DROPPED" }

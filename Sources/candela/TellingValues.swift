@@ -17,6 +17,11 @@ enum TellingValues {
         "lamp_failure": "LAMP FAILURE", "gear_failure": "GEAR FAILURE", "limit_error": "limit error",
     ]
 
+    /// It answers, and says that something is broken.
+    static func hasFault(_ device: ControlDeviceInfo) -> Bool {
+        device.points.contains { $0.value == "true" && faults[$0.point] != nil }
+    }
+
     /// One row: what failed, or values, and behind them what the daemon says of the device.
     ///
     /// - Parameter named: each value with the name of its point.
@@ -24,7 +29,7 @@ enum TellingValues {
         if device.state == "offline" || device.state == "disabled" { return device.detail }
         if device.household { return "a household's: not shown" }
         var parts = device.points.compactMap { point in point.value == "true" ? faults[point.point] : nil }
-        parts += points(of: device).map { named ? "\($0.point) \(short($0))" : short($0) }
+        parts += points(of: device).map { named && $0.point != "level" ? "\($0.point) \(short($0))" : short($0) }
         if parts.isEmpty, device.state == "online" { parts.append("no values yet") }
         if !device.detail.isEmpty { parts.append(device.detail) }
         return parts.joined(separator: "  ")
@@ -47,6 +52,8 @@ enum TellingValues {
         if point.quality == "bad" { return "\(point.point) bad" + (point.reason.isEmpty ? "" : " (\(point.reason))") }
         var text = Formats.short(point.value)
         if !point.unit.isEmpty, point.unit != "1" { text += " " + point.unit }
+        // A bare percentage could be anything.
+        if point.point == "level" { text = "light " + text }
         return point.quality == "uncertain" ? text + "?" : text
     }
 }

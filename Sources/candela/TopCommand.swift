@@ -8,7 +8,7 @@ struct TopCommand: AsyncParsableCommand {
         commandName: "top",
         abstract: "Live: what flows from the field through drivers and outbox to the broker. q ends it.",
         discussion: """
-            What is not well stands first in each list. Where standard output is no terminal, one plain frame follows the
+            What is not well stands first in each list. Where standard output is no terminal, one plain frame follows the \
             other; with --json one snapshot per line.
             """)
     @OptionGroup var options: SharedOptions

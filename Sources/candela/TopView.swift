@@ -35,8 +35,14 @@ enum TopView {
             attention(status), buses(status.buses), uplinks(status.uplinks),
             devices(snapshot.devices.devices, width: width),
         ]
-        let budgets = budgets(sections.map(\.rows.count), rows: height - lines.count - sections.count)
-        for (section, budget) in zip(sections, budgets) { lines += section.lines(rows: budget) }
+        // On a small screen whole sections go, so that the others have at least a row each.
+        var kept = sections.indices.map { $0 }
+        for dropped in [2, 1, 3] where height - lines.count - kept.count < kept.count {
+            kept.removeAll { $0 == dropped }
+        }
+        let wanted = sections.indices.map { kept.contains($0) ? sections[$0].rows.count : 0 }
+        let budgets = budgets(wanted, rows: height - lines.count - kept.count)
+        for index in kept { lines += sections[index].lines(rows: budgets[index]) }
         return lines.prefix(max(0, height)).map { TopLine(Formats.clip(Formats.clean($0.text), width), $0.style) }
     }
 
@@ -98,7 +104,7 @@ enum TopView {
 
     private static func outbox(_ queue: ControlQueue) -> [String] {
         [
-            queue.state == "ok" ? "\(queue.unsentReadings) wait to be sent" : "DISK: \(queue.state)",
+            queue.state == "ok" ? "\(queue.unsentReadings) to be sent" : "DISK: \(queue.state)",
             "\(Formats.bytes(queue.bytesUsed)) of \(Formats.bytes(queue.bytesLimit))",
             queue.droppedReadings > 0
                 ? "\(queue.droppedReadings) DROPPED" : "\(queue.bufferedReadings) not yet on disk",
@@ -156,10 +162,13 @@ enum TopView {
         let rows = sorted.map { uplink in
             let isWell = uplink.state == "connected"
             let start = "\(isWell ? " " : "!") \(Formats.fit(uplink.name, width))  \(Formats.fit(uplink.state, 10))"
-            let numbers = "\(uplink.unsentBatches) batches wait, \(uplink.inFlight) in flight"
+            guard isWell else {
+                var why = uplink.detail[...]
+                if why.hasPrefix(uplink.url + ": ") { why = why.dropFirst(uplink.url.count + 2) }
+                return TopLine("\(start)  \(uplink.unsentBatches) batches wait  \(why)", .trouble)
+            }
             return TopLine(
-                "\(start)  \(numbers)  \(isWell || uplink.detail.isEmpty ? uplink.url : uplink.detail)",
-                isWell ? .plain : .trouble)
+                "\(start)  \(uplink.unsentBatches) batches wait, \(uplink.inFlight) in flight  \(uplink.url)")
         }
         return TopSection(title: uplinks.isEmpty ? "NO UPLINKS" : "UPLINKS", rows: rows)
     }
@@ -167,17 +176,18 @@ enum TopView {
     private static func devices(_ devices: [ControlDeviceInfo], width: Int) -> TopSection {
         let nameWidth = min(24, devices.map(\.name.count).max() ?? 0)
         let rank = ["offline": 0, "disabled": 1, "failing": 2, "unknown": 3]
-        let unwell = devices.filter { $0.state != "online" }.sorted {
+        let isWell = { (device: ControlDeviceInfo) in device.state == "online" && !TellingValues.hasFault(device) }
+        let unwell = devices.filter { !isWell($0) }.sorted {
             rank[$0.state, default: 4] < rank[$1.state, default: 4]
         }
-        let rows = (unwell + devices.filter { $0.state == "online" }).map { device in
-            let age = Formats.shortAge(device.lastAnswerS)
+        let rows = (unwell + devices.filter(isWell)).map { device in
+            let age = Formats.shortAge(Formats.lastAnswer(device))
             let gap = String(repeating: " ", count: max(0, 6 - age.count))
-            let isWell = device.state == "online"
+            let well = isWell(device)
             let start =
-                "\(isWell ? " " : "!") \(Formats.fit(device.name, nameWidth))  \(Formats.fit(device.state, 8)) \(gap)\(age)  "
+                "\(well ? " " : "!") \(Formats.fit(device.name, nameWidth))  \(Formats.fit(device.state, 8)) \(gap)\(age)  "
             let what = TellingValues.text(of: device, named: width >= wide)
-            return TopLine(start + what, isWell ? .plain : .trouble)
+            return TopLine(start + what, well ? .plain : .trouble)
         }
         let well = devices.count - unwell.count
         return TopSection(title: "DEVICES  (\(well) well, \(unwell.count) not; last answer, values)", rows: rows)
@@ -214,7 +224,9 @@ struct TopSection {
     func lines(rows room: Int) -> [TopLine] {
         var lines = [TopLine(title, .heading)]
         if rows.count <= room { return lines + rows }
-        if room > 0 {
+        // One row alone shows the first trouble rather than a number.
+        if room == 1 { return lines + rows.prefix(1) }
+        if room > 1 {
             lines += rows.prefix(room - 1)
             lines.append(TopLine("  ... \(rows.count - room + 1) more"))
         }

@@ -6,7 +6,7 @@ struct WriteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "write", abstract: "Changes a value in the field: asks first, then reads it back.",
         discussion: """
-            Exit status 0 when the device took the value, 1 when it was refused or failed, 4 when nothing answered.
+            Exit status 0 when the device took the value, 1 when it was refused or failed, 4 when nothing answered. \
             Write negative numbers after two dashes. Without the daemon the driver of the bus is started, from --config.
 
               candela write lamp-001 level 60%

@@ -1,5 +1,6 @@
 import Glibc
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import FieldSimulator
@@ -114,6 +115,24 @@ import Testing
             #expect(try poll().output.contains("2345"))
             _ = try simulator.control("silent school on")
             #expect(try !poll().output.contains("2345"))
+        }
+    }
+
+    /// mbpoll asks for parity, which a pseudo-terminal has not: the C library then wants at least something to change.
+    @Test(.enabled(if: Peers.hasMbpoll, "mbpoll is not installed"))
+    func `a client that was killed leaves a port that the next one can open in the same way`() async throws {
+        let simulator = try SimulatorProcess()
+        let asking = [
+            "-m", "rtu", "-a", "4", "-b", "9600", "-P", "even", "-t", "4:int", "-B", "-0", "-r", "23296", "-c", "1",
+        ]
+        let killed = try ChildProcess("stdbuf", ["-oL", "mbpoll"] + asking + ["-l", "100", simulator.port("rs485-1")])
+        try await killed.line(containing: "[23296]")
+        killed.signal(SIGKILL)
+        #expect(try await killed.exitStatus() == 128 + SIGKILL)
+        try await eventually("the port opens again", within: .seconds(5)) {
+            try await run("mbpoll", asking + ["-1", "-o", "1", simulator.port("rs485-1")]).lines.contains {
+                $0.contains("[23296]")
+            }
         }
     }
 

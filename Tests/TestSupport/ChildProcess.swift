@@ -62,7 +62,8 @@ public final class ChildProcess: Sendable {
     }
 
     private static func find(_ program: String) -> String {
-        for folder in ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"] where access("\(folder)/\(program)", X_OK) == 0 {
+        for folder in ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        where access("\(folder)/\(program)", X_OK) == 0 {
             return "\(folder)/\(program)"
         }
         return program
@@ -214,7 +215,9 @@ public func eventually(
 ) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !holds() {
-        guard ContinuousClock.now < deadline else { throw ChildProcess.Failure(description: "not within \(limit): \(what)") }
+        guard ContinuousClock.now < deadline else {
+            throw ChildProcess.Failure(description: "not within \(limit): \(what)")
+        }
         try await Task.sleep(for: .milliseconds(20))
     }
 }

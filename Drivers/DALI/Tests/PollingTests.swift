@@ -17,7 +17,7 @@ import Testing
         #expect(bench.samples(1, .level).map(\.value) == [.number(ExactDecimal(50))])
         #expect(bench.samples(0, .on).map(\.value) == [.flag(true)])
         #expect(bench.samples(0, .lampFailure).map(\.value) == [.flag(false)])
-        #expect(bench.outlet.all.states.map(\.condition) == [.online, .online])
+        #expect(bench.outlet.all.conditions == [.online, .online])
     }
 
     @Test func `what is known of a gear is asked once`() throws {
@@ -32,6 +32,37 @@ import Testing
         #expect(opcodes.filter { $0 == 0x90 }.count == 4)
         #expect(opcodes.filter { $0 == 0xA0 }.count == 4)
         #expect(bench.samples(0, .level).count == 4)
+    }
+
+    @Test func `a restart costs two queries a lamp, and what was learned is used`() throws {
+        let gear = ScriptedGear(level: 127)
+        gear.curve = 1
+        gear.minimum = 20
+        let first = Bench([3: gear])
+        try first.start()
+        first.run(for: .seconds(25))
+        let memories = first.outlet.all.memories
+        #expect(memories.map(\.bytes) == [[1, 20, 254]])
+        #expect(memories.map(\.device) == ["lamp-3"])
+        let second = Bench([3: gear], memories: memories)
+        try second.start()
+        second.run(for: .seconds(2))
+        #expect(second.interface.frames.map { $0.bytes[1] } == [0x90, 0xA0])
+        #expect(second.samples(0, .level).map(\.value) == [.number(ExactDecimal(50))])
+        #expect(second.outlet.all.memories.isEmpty)
+    }
+
+    @Test func `after a mains return that is news everything is asked anew`() throws {
+        let gear = ScriptedGear(level: 127)
+        let bench = Bench([3: gear])
+        try bench.start()
+        bench.run(for: .seconds(15))
+        gear.curve = 1
+        gear.powerCycled = true
+        bench.run(for: .seconds(20))
+        #expect(bench.samples(0, .level).last?.value == .number(ExactDecimal(50)))
+        #expect(bench.samples(0, .powerCycled).last?.value == .flag(true))
+        #expect(bench.interface.frames.filter { $0.bytes[1] == 0xEE }.count == 3)
     }
 
     @Test func `polling goes at priority 5 and what must follow directly at 1`() throws {
@@ -54,7 +85,7 @@ import Testing
         let bad = bench.samples(0, .level).filter { $0.quality.grade == .bad }
         #expect(bad.map(\.quality) == [.bad(.communication)])
         #expect(bad.map(\.value) == [nil])
-        #expect(bench.outlet.all.states.map(\.condition) == [.online, .failing, .offline])
+        #expect(bench.outlet.all.conditions == [.online, .failing, .offline])
         #expect(bench.outlet.all.states.last?.detail.contains("short address 3") == true)
         gear.isSilent = false
         bench.run(for: .seconds(61))
@@ -73,7 +104,7 @@ import Testing
         gear.isSilent = false
         bench.run(for: .seconds(30))
         #expect(bench.outlet.all.samples.allSatisfy { $0.sample.quality == .good })
-        #expect(bench.outlet.all.states.map(\.condition) == [.online, .failing, .online])
+        #expect(bench.outlet.all.conditions == [.online, .failing, .online])
     }
 
     @Test func `two gear at one address are a collision and not silence`() throws {
@@ -83,7 +114,7 @@ import Testing
         try bench.start()
         bench.run(for: .seconds(45))
         #expect(bench.samples(0, .level).map(\.quality) == [.bad(.collision)])
-        #expect(bench.outlet.all.states.map(\.condition) == [.failing])
+        #expect(bench.outlet.all.conditions == [.failing])
         #expect(bench.outlet.all.states.last?.detail.contains("own address") == true)
     }
 

@@ -48,6 +48,7 @@ public final class NodeMap {
     public func text(_ key: String) -> String? { value(key)?.text() }
     public func flag(_ key: String) -> Bool? { value(key)?.flag() }
     public func integer(_ key: String, in range: ClosedRange<Int>) -> Int? { value(key)?.integer(in: range) }
+    public func integer(_ key: String, oneOf numbers: [Int]) -> Int? { value(key)?.integer(oneOf: numbers) }
     public func decimal(_ key: String) -> ExactDecimal? { value(key)?.decimal() }
     public func duration(_ key: String, in range: ClosedRange<Duration>) -> Duration? {
         value(key)?.duration(in: range)

@@ -62,6 +62,15 @@ public struct NodeValue {
         return number
     }
 
+    /// A whole number out of a few, such as the baud rates that there are.
+    public func integer(oneOf numbers: [Int]) -> Int? {
+        guard let number = scalar.flatMap(Self.parseInteger), numbers.contains(number) else {
+            error("\(written) where one of \(numbers.map(String.init).joined(separator: ", ")) was expected")
+            return nil
+        }
+        return number
+    }
+
     /// A decimal number, exactly as written.
     public func decimal() -> ExactDecimal? {
         if let scalar, let number = ExactDecimal(scalar) { return number }

@@ -120,10 +120,22 @@ enum SerialBackend {
         return descriptor
     }
 
+    /// A port that was closed just now can stay locked for a moment: by a child process of its last user between fork and exec.
+    static let lockAttempts = 10
+    /// Between two attempts, in microseconds; all together 100 ms.
+    static let lockPause: UInt32 = 10_000
+
     /// flock tells the programs that ask, TIOCEXCL stops those that do not. Both end with the descriptor.
     private static func lock(_ descriptor: Int32, _ path: String, canonical: String) throws(SerialPortError) {
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw .opening(path, canonical: canonical, errno: errno)
+        var attempts = 1
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            let code = errno
+            if code == EINTR { continue }
+            guard code == EWOULDBLOCK, attempts < lockAttempts else {
+                throw .opening(path, canonical: canonical, errno: code)
+            }
+            attempts += 1
+            usleep(lockPause)
         }
         let refusal = candela_tty_exclusive(descriptor)
         guard refusal == 0 else { throw .opening(path, canonical: canonical, errno: refusal) }

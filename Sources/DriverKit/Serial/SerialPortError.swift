@@ -53,7 +53,7 @@ extension SerialPortError {
     }
 
     static func held(_ path: String, canonical: String, errno: Int32) -> SerialPortError {
-        let holder = PortHolder.find(path: canonical)
+        let holder = SerialPath.lockHolder(canonical) ?? PortHolder.find(path: canonical)
         let who = holder.map { "process \($0)" } ?? "another process"
         return SerialPortError(
             code: .held(by: holder), path: path, errno: errno,

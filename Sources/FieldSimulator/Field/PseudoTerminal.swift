@@ -40,18 +40,28 @@ struct PseudoTerminal: ~Copyable {
             throw FieldServerError("opening a pseudo-terminal for \(link)", advice: "check that /dev/pts is mounted")
         }
         _ = fcntl(slave, F_SETFD, FD_CLOEXEC)
+        makeRaw(slave)
+        return (master, slave)
+    }
+
+    /// Raw, at a speed that no meter or interface uses.
+    ///
+    /// A pseudo-terminal has no parity. The C library lets a client that asks for one pass as long as anything else of its
+    /// settings could be changed, and refuses it (EINVAL) when all is as it wants already: as a killed client left it.
+    private static func makeRaw(_ slave: Int32) {
         var settings = termios()
         _ = tcgetattr(slave, &settings)
         cfmakeraw(&settings)
+        cfsetspeed(&settings, speed_t(B50))
         _ = tcsetattr(slave, TCSANOW, &settings)
-        return (master, slave)
     }
 
     deinit { unlink(link) }
 
-    /// The last client has closed: forget what it did not read, as a real line does, and its claim to be alone.
+    /// The last client has closed: forget what it did not read, as a real line does, its claim to be alone and its settings.
     func clientLeft() {
         tcflush(slave.number, TCIFLUSH)
         _ = candela_tty_shared(slave.number)
+        Self.makeRaw(slave.number)
     }
 }

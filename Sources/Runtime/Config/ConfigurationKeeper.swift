@@ -1,5 +1,5 @@
-public import Configuration
 import CLinux
+public import Configuration
 import Glibc
 
 /// Finds drivers and boards, loads the configuration, and keeps the last good one for the day the file cannot be used.
@@ -72,7 +72,8 @@ public struct ConfigurationKeeper: Sendable {
             let whole = Self.absolute(file)
             guard let bytes = SmallFile.bytes(whole) else { return }
             let target = fresh + "/files" + whole
-            SmallFile.makeFolder(target.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/"))
+            SmallFile.makeFolder(
+                target.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/"))
             guard SmallFile.replace(target, with: bytes) else { return }
         }
         guard SmallFile.replace(fresh + "/main", with: Array(Self.absolute(path).utf8)) else { return }

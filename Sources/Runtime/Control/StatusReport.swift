@@ -23,9 +23,10 @@ actor StatusReport {
     private let started: BootInstant
     private let outboxPath: String
     private var uplinks: [AssembledUplink] = []
-    private var lastCount: UInt64 = 0
-    private var lastCountAt: BootInstant
-    private var rate = 0.0
+    /// Counts of readings at moments of the last seconds, oldest first.
+    private var counts: [(at: BootInstant, count: UInt64)] = []
+    /// Readings come in bursts, one per round of a bus: the rate is that of this span.
+    private static let rateSpan: Duration = .seconds(15)
 
     init(
         configuration: GatewayConfiguration, disabled: [DisabledPart], note: String, warnings: [String],
@@ -44,7 +45,7 @@ actor StatusReport {
         self.clock = clock
         self.started = started
         self.outboxPath = outboxPath
-        lastCountAt = started
+        counts = [(started, 0)]
     }
 
     func use(_ uplinks: [AssembledUplink]) { self.uplinks = uplinks }
@@ -72,7 +73,9 @@ actor StatusReport {
             made.device = alarm.event.device ?? ""
             made.severity = alarm.event.severity.name
             made.since = clock.wall(alarm.since).description
-            made.detail = alarm.event.detail["detail"]?.text ?? alarm.event.detail["reason"]?.text ?? alarm.event.detail.description
+            made.detail =
+                alarm.event.detail["detail"]?.text ?? alarm.event.detail["reason"]?.text
+                ?? alarm.event.detail.description
             return made
         }
         let records = await devices.all
@@ -102,26 +105,28 @@ actor StatusReport {
         status.readingsPerS = await readingsPerSecond(now)
         status.healthy =
             !alarms.contains { $0.event.severity == .alarm } && queue.state == "ok"
-            && status.buses.allSatisfy { $0.state == "running" } && status.uplinks.allSatisfy { $0.state == "connected" }
+            && status.buses.allSatisfy { $0.state == "running" }
+            && status.uplinks.allSatisfy { $0.state == "connected" }
             && status.devicesGood == status.devicesTotal
         return status
     }
 
     private func readingsPerSecond(_ now: BootInstant) async -> Double {
-        let span = now.duration(since: lastCountAt).inSeconds
-        guard span >= 1 else { return rate }
         let count = await devices.readingsTaken
-        rate = Double(count - lastCount) / span
-        lastCount = count
-        lastCountAt = now
-        return rate
+        if let last = counts.last, now.duration(since: last.at) >= .seconds(1) { counts.append((now, count)) }
+        // One moment older than the span stays, so that the span is covered.
+        while counts.count > 1, now.duration(since: counts[1].at) >= Self.rateSpan { counts.removeFirst() }
+        guard let oldest = counts.first else { return 0 }
+        let span = now.duration(since: oldest.at).inSeconds
+        return span > 0 ? Double(count - oldest.count) / span : 0
     }
 
     private func bus(_ bus: BusConfiguration, _ records: [DeviceRecord]) async -> ControlBus {
         var made = ControlBus()
         made.name = bus.name
         made.driver = bus.driver
-        made.port = bus.port.written == bus.port.resolved ? bus.port.written : "\(bus.port.written) (\(bus.port.resolved))"
+        made.port =
+            bus.port.written == bus.port.resolved ? bus.port.written : "\(bus.port.written) (\(bus.port.resolved))"
         let state = await buses.state(bus.name)
         made.state = state?.condition.rawValue ?? "starting"
         made.detail = state?.detail ?? ""
@@ -130,7 +135,9 @@ actor StatusReport {
         let mine = records.filter { $0.configuration.bus == bus.name }
         made.devicesTotal = UInt64(mine.count)
         made.devicesGood = UInt64(mine.count { $0.condition == .online })
-        if made.state == "running" { made.utilisationPermille = await buses.heartbeat(bus.name)?.utilisationPermille ?? 0 }
+        if made.state == "running" {
+            made.utilisationPermille = await buses.heartbeat(bus.name)?.utilisationPermille ?? 0
+        }
         return made
     }
 
@@ -206,7 +213,9 @@ actor StatusReport {
         info.address = record.address
         info.state = record.condition.rawValue
         info.detail = record.detail
-        if info.detail.isEmpty, record.isLamp, let why = await lighting.explanation(of: record.name) { info.detail = why }
+        if info.detail.isEmpty, record.isLamp, let why = await lighting.explanation(of: record.name) {
+            info.detail = why
+        }
         info.requests = record.requests
         info.failures = record.failures
         info.missedIntervals = record.missedIntervals

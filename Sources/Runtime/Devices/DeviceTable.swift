@@ -82,6 +82,7 @@ actor DeviceTable {
         let rows = try samples.rows(points: points)
         // In place: a copy of the record would copy the state of all its points with every message.
         let readings = records[name]?.normalizer.normalize(rows) ?? []
+        if let newest = rows.last(where: { $0.quality.grade != .bad })?.acquired { records[name]?.lastAnswer = newest }
         await store(readings)
     }
 
@@ -99,7 +100,9 @@ actor DeviceTable {
         record.requests = state.requests
         record.failures = state.failures
         record.missedIntervals = state.missedIntervals
-        if state.lastAnswerBootNs > 0 { record.lastAnswer = BootInstant(nanoseconds: Int64(clamping: state.lastAnswerBootNs)) }
+        if state.lastAnswerBootNs > 0 {
+            record.lastAnswer = BootInstant(nanoseconds: Int64(clamping: state.lastAnswerBootNs))
+        }
         records[name] = record
         guard before != record.condition else { return }
         if record.condition == .offline {

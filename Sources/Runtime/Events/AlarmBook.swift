@@ -19,7 +19,8 @@ struct AlarmBook: Sendable {
     ) -> Event? {
         guard active[id] == nil else { return nil }
         let event = Event(
-            id: id, kind: kind, device: device, point: point, severity: severity, active: true, detail: detail, occurred: now)
+            id: id, kind: kind, device: device, point: point, severity: severity, active: true, detail: detail,
+            occurred: now)
         active[id] = Alarm(event: event, since: now)
         return event
     }
@@ -29,7 +30,8 @@ struct AlarmBook: Sendable {
         guard let alarm = active.removeValue(forKey: id) else { return nil }
         let raised = alarm.event
         return Event(
-            id: id, kind: raised.kind, device: raised.device, point: raised.point, severity: raised.severity, active: false,
+            id: id, kind: raised.kind, device: raised.device, point: raised.point, severity: raised.severity,
+            active: false,
             detail: detail, occurred: now)
     }
 }

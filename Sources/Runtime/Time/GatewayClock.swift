@@ -13,7 +13,8 @@ public struct ClockPolicy: Sendable {
     public var driftPartsPerMillion: Double
 
     public init(
-        sources: Set<String> = ["ntp", "rtc"], lightingError: Duration = .seconds(900), driftPartsPerMillion: Double = 20
+        sources: Set<String> = ["ntp", "rtc"], lightingError: Duration = .seconds(900),
+        driftPartsPerMillion: Double = 20
     ) {
         self.sources = sources
         self.lightingError = lightingError
@@ -57,7 +58,9 @@ public struct LinuxClocks: SystemClocks {
     }
 
     public func batteryClock() -> UTCInstant? {
-        guard let text = SmallFile.text("/sys/class/rtc/rtc0/since_epoch"), let seconds = Int64(text) else { return nil }
+        guard let text = SmallFile.text("/sys/class/rtc/rtc0/since_epoch"), let seconds = Int64(text) else {
+            return nil
+        }
         return UTCInstant(seconds: seconds)
     }
 }

@@ -54,7 +54,8 @@ actor Publisher {
             let busState = await self.buses.state(bus.name)
             buses.append(
                 GatewayState.Bus(
-                    name: bus.name, driver: bus.driver, state: busState?.condition.rawValue ?? "starting", devices: list.count,
+                    name: bus.name, driver: bus.driver, state: busState?.condition.rawValue ?? "starting",
+                    devices: list.count,
                     devicesFailing: list.filter { $0.condition != .online }.count,
                     reason: busState.flatMap { $0.condition == .running ? nil : $0.detail }))
         }
@@ -65,12 +66,15 @@ actor Publisher {
             since: clock.utc(started)?.time, devicesRevision: revision,
             clock: GatewayState.Clock(
                 quality: clockStatus.quality, source: clockStatus.source,
-                errorSeconds: clockStatus.error.map { ExactDecimal(mantissa: $0.wholeMilliseconds, exponent: -3).normalized }),
+                errorSeconds: clockStatus.error.map {
+                    ExactDecimal(mantissa: $0.wholeMilliseconds, exponent: -3).normalized
+                }),
             buses: buses,
             outbox: stored.map {
                 GatewayState.Outbox(
                     stream: $0.stream, lastSequence: $0.lastSequence, oldestUnsent: mine?.oldestUnsentSequence,
-                    batches: $0.stored.values.reduce(0) { $0 + $1.batches }, bytes: $0.bytesUsed, limitBytes: $0.bytesLimit)
+                    batches: $0.stored.values.reduce(0) { $0 + $1.batches }, bytes: $0.bytesUsed,
+                    limitBytes: $0.bytesLimit)
             },
             alarms: await events.alarms.count, readOnly: configuration.isReadOnly, notices: notices
         ).document()
@@ -90,7 +94,8 @@ actor Publisher {
                 severity: alarm.event.severity, since: clock.utc(alarm.since)?.time, detail: alarm.event.detail)
         }
         let document = ActiveAlarms(
-            gateway: configuration.id, stream: stored?.stream ?? "", sequence: stored?.lastSequence ?? 0, alarms: alarms)
+            gateway: configuration.id, stream: stored?.stream ?? "", sequence: stored?.lastSequence ?? 0, alarms: alarms
+        )
         for uplink in uplinks {
             uplink.uplink.setDocument(.alarms, payload: document.document(selection: uplink.selection))
         }
@@ -99,7 +104,9 @@ actor Publisher {
     /// Describes the devices anew; when anything changed, the documents are replaced and an event per changed device is told.
     func publishDevices() async {
         var described: [DeviceDirectory.Device] = []
-        for record in await devices.all where !record.points.isEmpty { described.append(Self.describe(record, configuration)) }
+        for record in await devices.all where !record.points.isEmpty {
+            described.append(Self.describe(record, configuration))
+        }
         let directory = DeviceDirectory(gateway: configuration.id, devices: described)
         guard directory.revision != revision else { return }
         revision = directory.revision
@@ -112,7 +119,9 @@ actor Publisher {
 
     private func tellChanges(_ described: [DeviceDirectory.Device], revision: String) async {
         var known: [String: String] = [:]
-        if let bytes = try? await state.value(key: Self.hashesKey), case .object(let members)? = try? JSONValue(parsing: bytes) {
+        if let bytes = try? await state.value(key: Self.hashesKey),
+            case .object(let members)? = try? JSONValue(parsing: bytes)
+        {
             for member in members { known[member.key] = member.value.text }
         }
         var changes: [Event] = []
@@ -121,7 +130,8 @@ actor Publisher {
             let single = DeviceDirectory(gateway: configuration.id, devices: [device])
             guard known[device.name] != single.revision else { continue }
             known[device.name] = single.revision
-            guard let document = try? JSONValue(parsing: single.document().payload), case .array(let list)? = document["devices"],
+            guard let document = try? JSONValue(parsing: single.document().payload),
+                case .array(let list)? = document["devices"],
                 let description = list.first
             else { continue }
             changes.append(
@@ -140,7 +150,9 @@ actor Publisher {
         }
     }
 
-    private static func describe(_ record: DeviceRecord, _ configuration: GatewayConfiguration) -> DeviceDirectory.Device {
+    private static func describe(_ record: DeviceRecord, _ configuration: GatewayConfiguration)
+        -> DeviceDirectory.Device
+    {
         let device = record.configuration
         var extra: [JSONValue.Member] = [.init("address", .string(record.address))]
         if let rating = device.rating { extra.append(.init("rating", .string(rating.description))) }
@@ -149,7 +161,9 @@ actor Publisher {
         }
         var serial: String?
         if case .text(let text)? = record.normalizer.latest(of: "serial_number")?.value { serial = text }
-        if case .number(let number)? = record.normalizer.latest(of: "serial_number")?.value { serial = number.description }
+        if case .number(let number)? = record.normalizer.latest(of: "serial_number")?.value {
+            serial = number.description
+        }
         return DeviceDirectory.Device(
             name: device.name, was: device.was, bus: device.bus, driver: configuration.bus(device.bus)?.driver ?? "",
             profile: device.profile ?? "", profileVersion: record.profileVersion.isEmpty ? nil : record.profileVersion,

@@ -15,11 +15,14 @@ enum SecretReader {
             return text
         case .credential(let name):
             guard let path = credentialPath(name), let text = SmallFile.text(path) else {
-                throw Failure(description: "\(reference) is not among the service's credentials (LoadCredential= in its unit)")
+                throw Failure(
+                    description: "\(reference) is not among the service's credentials (LoadCredential= in its unit)")
             }
             return text
         case .environment(let name):
-            guard let value = getenv(name) else { throw Failure(description: "the variable of \(reference) is not set") }
+            guard let value = getenv(name) else {
+                throw Failure(description: "the variable of \(reference) is not set")
+            }
             return String(cString: value)
         }
     }
@@ -29,9 +32,12 @@ enum SecretReader {
         switch reference {
         case .file(let path): return path
         case .credential(let name):
-            guard let path = credentialPath(name) else { throw Failure(description: "\(reference): the service has no credentials") }
+            guard let path = credentialPath(name) else {
+                throw Failure(description: "\(reference): the service has no credentials")
+            }
             return path
-        case .environment: throw Failure(description: "\(reference): a key must be a file or a credential, not a variable")
+        case .environment:
+            throw Failure(description: "\(reference): a key must be a file or a credential, not a variable")
         }
     }
 

@@ -124,7 +124,9 @@ actor UplinkPump {
                         return
                     case .tooLarge:
                         // Cannot happen with an encoding that cuts; the reading stays in the outbox and is said to be stuck.
-                        log.error("uplink \(name): sequence \(message.sequence) does not fit into a message and is left in the outbox")
+                        log.error(
+                            "uplink \(name): sequence \(message.sequence) does not fit into a message and is left in the outbox"
+                        )
                         waiting.removeFirst()
                         continue
                     }

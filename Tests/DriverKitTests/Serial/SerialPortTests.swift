@@ -12,10 +12,14 @@ import Testing
 
         init() throws {
             var (master, slave): (Int32, Int32) = (-1, -1)
-            try #require(openpty(&master, &slave, nil, nil, nil) == 0)
+            // The name comes from openpty itself: ttyname shares one buffer among threads, and tests run side by side.
+            var name = [CChar](repeating: 0, count: 128)
+            try #require(openpty(&master, &slave, &name, nil, nil) == 0)
             defer { close(slave) }
+            // Programs that other tests start meanwhile must not keep it open.
+            _ = fcntl(master, F_SETFD, FD_CLOEXEC)
             self.master = master
-            path = String(cString: try #require(ttyname(slave)))
+            path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         }
 
         func hangUp() { close(master) }

@@ -23,7 +23,7 @@ final class Subscriber: Sendable {
     ) async throws {
         var arguments = [
             "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", "\(broker.port)", "-V", version, "-t", topic,
-            "-q", "\(qualityOfService)", "-i", id, "-d", "-F", "@message %r %t %p",
+            "-q", "\(qualityOfService)", "-i", id, "-d", "-F", "message: %r %t %p",
         ]
         if persistent { arguments += version == "5" ? ["-c", "-x", "3600"] : ["-c"] }
         // Into a pipe it would keep its first lines to itself, hence stdbuf.
@@ -39,7 +39,7 @@ final class Subscriber: Sendable {
     var messages: [Message] {
         let lines = process.lines
         return state.withLock { state in
-            for line in lines[min(state.seenLines, lines.count)...] where line.hasPrefix("@message ") {
+            for line in lines[min(state.seenLines, lines.count)...] where line.hasPrefix("message: ") {
                 let parts = line.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
                 // An empty payload clears a retained message and is no document.
                 if parts.count == 4, parts[3].isEmpty { continue }

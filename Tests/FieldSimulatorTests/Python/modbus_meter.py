@@ -48,7 +48,8 @@ def main():
         raise SystemExit("no connection")
     readings = [reading(client)]
     # The meter renews its values once in a second: read until that has happened.
-    for _ in range(40):
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
         readings.append(reading(client))
         if readings[-1]["voltage"] != readings[0]["voltage"]:
             break

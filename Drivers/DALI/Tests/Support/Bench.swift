@@ -17,7 +17,7 @@ final class Bench {
     /// - Parameter gear: by short address; their device names are `lamp-<address>`, their indices count from 0 by address.
     init(
         _ gear: [UInt8: ScriptedGear], interval: UInt64 = 10_000, options: [String: String] = [:],
-        readOnly: Bool = false
+        memories: [DriverMemory] = [], readOnly: Bool = false
     ) {
         interface = ScriptedInterface(clock: clock)
         interface.gear = gear
@@ -38,7 +38,9 @@ final class Bench {
         let devices = gear.keys.sorted().enumerated().map { index, address in
             Configuration.device(UInt32(index), address: Int(address), options: options, interval: interval)
         }
-        let answer = engine.configure(Configuration.message(devices, readOnly: readOnly))
+        var message = Configuration.message(devices, readOnly: readOnly)
+        message.memories = memories
+        let answer = engine.configure(message)
         #expect(answer.diagnostics.isEmpty)
     }
 

@@ -12,12 +12,13 @@ struct PseudoTerminal: ~Copyable {
 
     init() throws {
         var (master, slave): (Int32, Int32) = (-1, -1)
-        guard openpty(&master, &slave, nil, nil, nil) == 0 else { throw Failure() }
+        // The name comes from openpty itself: ttyname shares one buffer among threads, and tests run side by side.
+        var name = [CChar](repeating: 0, count: 128)
+        guard openpty(&master, &slave, &name, nil, nil) == 0 else { throw Failure() }
         defer { close(slave) }
-        guard let name = ttyname(slave) else { throw Failure() }
         _ = fcntl(master, F_SETFD, FD_CLOEXEC)
         self.master = master
-        path = String(cString: name)
+        path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     deinit { close(master) }

@@ -8,9 +8,14 @@ final class RecordingOutlet: DriverOutlet {
     struct Record: Sendable {
         var samples: [(device: UInt32, sample: Sample)] = []
         var states: [DriverDeviceState] = []
+        /// Without the repetitions that only keep counters fresh.
+        var conditions: [DriverDeviceState.Condition] {
+            states.map(\.condition).reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+        }
         var events: [DriverEvent] = []
         var trace: [DriverTraceRecord] = []
         var log: [String] = []
+        var memories: [DriverMemory] = []
     }
 
     private let record = Mutex(Record())
@@ -24,6 +29,6 @@ final class RecordingOutlet: DriverOutlet {
     func deviceState(_ state: DriverDeviceState) { record.withLock { $0.states.append(state) } }
     func event(_ event: DriverEvent) { record.withLock { $0.events.append(event) } }
     func traceRecord(_ record: DriverTraceRecord) { self.record.withLock { $0.trace.append(record) } }
-    func remember(_ memory: DriverMemory) {}
+    func remember(_ memory: DriverMemory) { record.withLock { $0.memories.append(memory) } }
     func log(_ line: String) { record.withLock { $0.log.append(line) } }
 }

@@ -34,7 +34,7 @@ struct BusConfiguration {
         let options = NodeMap(
             message.hasOptions ? message.options : nil, place: NodePlace(.bus), diagnostics: diagnostics)
         let kind = interface(options)
-        let baud = options.integer("baud", in: 1_200...4_000_000)
+        let baud = options.integer("baud", oneOf: SerialRates.all)
         options.finish()
         checkPort(message.port, diagnostics)
 

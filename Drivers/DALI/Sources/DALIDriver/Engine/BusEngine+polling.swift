@@ -41,6 +41,9 @@ extension BusEngine {
         polling = nil
         let samples = current.poll.samples
         if !samples.isEmpty { outlet.samples(device: gear[position].index, samples) }
+        if let memory = gear[position].newMemory() {
+            outlet.remember(DriverMemory(device: gear[position].name, key: Gear.memoryKey, bytes: memory))
+        }
         scheduler.done(position, at: now, took: now.duration(since: current.begun))
         if current.poll.linkFailure != nil {
             // Not the gear's fault: it is read as soon as the interface works.

@@ -20,7 +20,7 @@ final class BusEngine {
     /// Requests in a row that the interface itself lets fail until it is greeted anew.
     static let linkFailuresUntilReopen = 3
     /// A gear's state is repeated at least this often, as the driver protocol asks.
-    static let stateInterval: Duration = .seconds(60)
+    static let stateInterval: Duration = .seconds(10)
 
     struct Polling {
         let position: Int
@@ -57,6 +57,11 @@ final class BusEngine {
         let (configuration, answer) = BusConfiguration.read(message)
         self.configuration = configuration
         gear = configuration.gear
+        for memory in message.memories where memory.key == Gear.memoryKey {
+            if let position = gear.firstIndex(where: { $0.name == memory.device }) {
+                gear[position].recall(memory.bytes)
+            }
+        }
         return answer
     }
 

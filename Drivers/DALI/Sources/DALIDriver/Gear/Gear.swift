@@ -30,6 +30,9 @@ struct Gear {
     var maximum: UInt8?
     var fade: UInt8?
 
+    /// What the runtime keeps of it across restarts.
+    private(set) var remembered: [UInt8]?
+
     var lastStatus: GearStatus?
     private(set) var condition = DriverDeviceState.Condition.unknown
     private(set) var detail = ""
@@ -67,6 +70,35 @@ struct Gear {
         minimum = nil
         maximum = nil
         fade = nil
+    }
+
+    /// Several polls in a row went unanswered, by this gear and not by the whole bus.
+    var wasSilent: Bool { misses >= Self.missesUntilOffline }
+
+    // MARK: memory
+
+    /// Key of what is remembered: curve (0 logarithmic, 1 linear), lowest level, highest level.
+    static let memoryKey = "gear"
+
+    /// Takes in what an earlier run of the driver learned, so that a restart costs the bus two queries a lamp and not six.
+    /// Anything malformed is ignored and asked anew.
+    mutating func recall(_ bytes: [UInt8]) {
+        guard bytes.count == 3, bytes[0] <= 1, (1...bytes[2]).contains(bytes[1]), bytes[2] <= ArcPowerCurve.full else {
+            return
+        }
+        curve = configuredCurve ?? (bytes[0] == 1 ? .linear : .logarithmic)
+        minimum = bytes[1]
+        maximum = bytes[2]
+        remembered = bytes
+    }
+
+    /// What is to be remembered now, if it is news.
+    mutating func newMemory() -> [UInt8]? {
+        guard let curve, let minimum, let maximum, minimum <= maximum else { return nil }
+        let bytes: [UInt8] = [curve == .linear ? 1 : 0, minimum, maximum]
+        guard bytes != remembered else { return nil }
+        remembered = bytes
+        return bytes
     }
 
     // MARK: health

@@ -15,8 +15,12 @@ struct GearIdentification: Sendable {
     private var counts: [Question: Int] = [:]
 
     /// Frames that belong together, or nil when nothing is left to ask.
-    mutating func next(for gear: Gear, priority: FramePriority) -> [DALIRequest]? {
-        asked = Question.allCases.first { isOpen($0, gear) && counts[$0, default: 0] < Self.attempts }
+    ///
+    /// - Parameter limits: ask for the highest and lowest level, too; a reading needs only the curve.
+    mutating func next(for gear: Gear, limits: Bool = true, priority: FramePriority) -> [DALIRequest]? {
+        asked = Question.allCases.first {
+            isOpen($0, gear) && counts[$0, default: 0] < Self.attempts && (limits || $0 == .curve)
+        }
         guard let asked else { return nil }
         counts[asked, default: 0] += 1
         switch asked {

@@ -1,6 +1,7 @@
 internal import Telemetry
 
-/// Reads one gear: status, what is not known of it yet, level. Polling, and a person's `read`.
+/// Reads one gear: status, its curve if nobody knows it yet, level; its limits at the next poll, so that the first
+/// reading of a bus comes soon. Polling, and a person's `read`.
 struct GearPoll: GearRun {
     /// A level without an answer is asked for once more, so that a single lost frame leaves no hole.
     static let levelAttempts = 2
@@ -24,6 +25,7 @@ struct GearPoll: GearRun {
 
     private var phase = Phase.status
     private var identification = GearIdentification()
+    private var hasAskedCurve = false
     private var levelAttempts = 0
 
     init(priority: FramePriority, isComplete: Bool) {
@@ -35,7 +37,11 @@ struct GearPoll: GearRun {
         switch phase {
         case .status: return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
         case .identification:
-            if let requests = identification.next(for: gear, priority: priority) { return .exchange(requests) }
+            let knewCurve = gear.curve != nil && !hasAskedCurve
+            hasAskedCurve = hasAskedCurve || gear.curve == nil
+            if let requests = identification.next(for: gear, limits: knewCurve, priority: priority) {
+                return .exchange(requests)
+            }
             phase = isComplete || gear.isDue({ !$0.isOfStatus }, at: now) ? .level : .finished
             return next(gear, at: now)
         case .level: return .exchange([.gear(gear.address, .queryActualLevel, priority: priority)])
@@ -62,9 +68,9 @@ struct GearPoll: GearRun {
         switch outcome {
         case .reply(let value):
             let status = GearStatus(rawValue: value)
-            let isBack = gear.isOffline
-            let isFresh = status.contains(.powerCycleSeen) && gear.lastStatus?.contains(.powerCycleSeen) == false
-            if isBack || isFresh { gear.forget() }
+            // After a silence of its own, or a return of its mains that is news, another gear may sit there.
+            let isFresh = status.contains(.powerCycleSeen) && gear.lastStatus?.contains(.powerCycleSeen) != true
+            if gear.wasSilent || isFresh { gear.forget() }
             gear.lastStatus = status
             gear.answered(at: now)
             samples += gear.samples(status: status, at: now, all: isComplete)

@@ -4,7 +4,6 @@ internal import Telemetry
 
 /// The keys of a bus that belong to this driver.
 struct BusOptions: Sendable {
-    static let bauds = 300...921_600
     static let parities: KeyValuePairs<String, SerialSettings.Parity> = ["none": .none, "even": .even, "odd": .odd]
 
     static let descriptions: [DriverOptionDescription] = [
@@ -27,7 +26,7 @@ struct BusOptions: Sendable {
 
     init(_ node: DriverNode?, port: PortAddress?, diagnostics: Diagnostics) {
         let map = NodeMap(node, place: NodePlace(.bus), diagnostics: diagnostics)
-        serial.baud = map.integer("baud", in: Self.bauds) ?? serial.baud
+        serial.baud = map.integer("baud", oneOf: SerialRates.all) ?? serial.baud
         serial.parity = map.choice("parity", Self.parities) ?? serial.parity
         serial.stopBits = map.integer("stop_bits", in: 1...2) ?? serial.stopBits
         if let bits = map.integer("data_bits", in: 5...9), bits != 8 {

@@ -6,7 +6,7 @@ internal import Telemetry
 /// the links, so that a day on the bus is tested in milliseconds.
 final class BusEngine {
     /// State of every device is told this often even when nothing changes.
-    static let stateInterval: Duration = .seconds(60)
+    static let stateInterval: Duration = .seconds(10)
     /// A port that vanished: an adapter that is re-plugged is back within a second...
     static let firstReopen: Duration = .milliseconds(500)
     /// ...and one that stays away is not looked for more often than this.

@@ -98,7 +98,7 @@ struct ProfileReader {
 
     private static func serial(_ map: NodeMap) -> SerialSettings {
         var settings = SerialSettings()
-        settings.baud = map.integer("baud", in: BusOptions.bauds) ?? settings.baud
+        settings.baud = map.integer("baud", oneOf: SerialRates.all) ?? settings.baud
         settings.parity = map.choice("parity", BusOptions.parities) ?? settings.parity
         settings.stopBits = map.integer("stop_bits", in: 1...2) ?? settings.stopBits
         _ = map.integer("unit_id", in: 1...247)

@@ -2,7 +2,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// The whole gateway: field, drivers, daemon, broker, head-end.
+/// How soon a head-end sees a gateway that was just started.
 @Suite(.serialized)
 struct FirstReadingTests {
     /// Generous against a debug build on a busy machine; scripts/bench measures the 2 s of a release build.
