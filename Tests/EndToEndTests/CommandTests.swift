@@ -32,7 +32,7 @@ import Testing
         let street = try await Street { Street.configuration($0) }
         try await street.ready()
         try await street.waitForLevel("lamp-01", 229)
-        for percent in [10, 20, 30, 40, 60, 70, 80, 90, 100] {
+        for percent: Int64 in [10, 20, 30, 40, 60, 70, 80, 90, 100] {
             try await street.send("many-\(percent)", Street.level("lamp-01", "\(percent)"))
             let result = try await street.result("many-\(percent)")
             #expect(result.status == "verified" && result.value == .number(ExactDecimal(percent)), "\(result)")

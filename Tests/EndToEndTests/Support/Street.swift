@@ -103,13 +103,13 @@ final class Street: Sendable {
     // MARK: Commands
 
     /// UTC so many seconds from now.
-    static func time(in seconds: Int64) -> String { UTCInstant(seconds: Int64(time(nil)) + seconds).description }
+    static func utc(in seconds: Int64) -> String { UTCInstant(seconds: Int64(time(nil)) + seconds).description }
 
     /// Sends a command that expires in `expires` seconds.
     func send(
         _ id: String, _ members: String, expires: Int64? = 600, topic: String = "candela", more: [String] = []
     ) async throws {
-        let expiry = expires.map { ",\"expires\":\"\(Self.time(in: $0))\"" } ?? ""
+        let expiry = expires.map { ",\"expires\":\"\(Self.utc(in: $0))\"" } ?? ""
         try await broker.publish("\(topic)/e2e/commands", "{\"id\":\"\(id)\",\(members)\(expiry)}", more)
     }
 
