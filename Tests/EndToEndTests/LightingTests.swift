@@ -85,7 +85,7 @@ import Testing
 
         try await street.send("o-2", #""group":"north-side","action":"release""#)
         let released = try await street.results("o-2", count: 8)
-        #expect(released.allSatisfy { $0.status == "verified" && $0.value == 30 }, "\(released)")
+        #expect(released.allSatisfy { $0.isVerified(at: 30) }, "\(released)")
         levels = try await street.levels()
         #expect(Self.lamps.allSatisfy { levels[$0] == 210 })
     }

@@ -52,13 +52,17 @@ struct GatewaySink: DriverSink {
         switch busState.condition {
         case .running:
             log.notice("bus \(bus): \(busState.detail)")
+            await devices.portBack(bus: bus)
             await events.clear(alarm)
             if before?.condition != .running { await lighting.back(lamps: lamps(of: bus)) }
         case .portLost, .failed, .waiting:
             log.warning("bus \(bus): \(busState.detail)")
             // A driver that merely restarts is told by its own event; the alarm is for a bus that stays away.
             guard busState.condition != .waiting || busState.isAlarm else { break }
-            if busState.condition == .portLost { await lighting.lost(lamps: lamps(of: bus)) }
+            if busState.condition == .portLost {
+                await lighting.lost(lamps: lamps(of: bus))
+                await devices.portLost(bus: bus)
+            }
             await events.raise(
                 alarm, kind: EventKind.busDown,
                 detail: [

@@ -18,6 +18,8 @@ actor DeviceTable {
     /// Device names by bus and index.
     private var names: [String: [String]] = [:]
     private let order: [String]
+    /// Buses without their port: one alarm of the bus stands for all its devices.
+    private var portless: Set<String> = []
     /// Readings taken since the start, for the rate that `status` shows.
     private(set) var readingsTaken: UInt64 = 0
     private var descriptionListeners: [AsyncStream<Void>.Continuation] = []
@@ -105,7 +107,7 @@ actor DeviceTable {
         }
         records[name] = record
         guard before != record.condition else { return }
-        if record.condition == .offline {
+        if record.condition == .offline, !portless.contains(bus) {
             await events.raise(
                 "device:\(name)", kind: EventKind.deviceOffline, device: name,
                 detail: ["bus": .string(bus), "address": .string(record.address), "detail": .string(state.detail)])
@@ -127,6 +129,14 @@ actor DeviceTable {
             await events.clear("device:\(name)", detail: ["because": "bus_down"])
         }
     }
+
+    /// The bus has lost its port: the alarms of its devices give way to the bus's own.
+    func portLost(bus: String) async {
+        portless.insert(bus)
+        for name in names[bus] ?? [] { await events.clear("device:\(name)", detail: ["because": "bus_down"]) }
+    }
+
+    func portBack(bus: String) { portless.remove(bus) }
 
     private func store(_ readings: [Reading]) async {
         guard !readings.isEmpty else { return }

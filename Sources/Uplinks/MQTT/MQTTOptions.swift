@@ -78,7 +78,7 @@ public struct MQTTOptions: Sendable {
                 key: "in_flight",
                 problem: "\(inFlight) is outside \(Self.inFlightRange.lowerBound) to \(Self.inFlightRange.upperBound)")
         }
-        clientID = settings.clientID ?? "candela-\(settings.gateway)"
+        clientID = settings.clientID ?? "candela-\(settings.gateway)-\(settings.name)"
         guard (1...200).contains(clientID.utf8.count) else {
             throw UplinkSettingsError(key: "client_id", problem: "must have 1 to 200 bytes")
         }

@@ -42,7 +42,8 @@ public final class MQTTUplink: Uplink {
         data = MQTTConnection(
             options: options, role: .data, log: log, responses: responses, report: report, deliver: { _ in })
         let receiver = CommandReceiver(
-            uplink: options.name, log: log, responses: responses, sink: commandSink, now: now)
+            uplink: options.name, topic: options.topicPrefix + "commands", log: log, responses: responses,
+            sink: commandSink, now: now)
         commandConnection =
             options.acceptsCommands
             ? MQTTConnection(
@@ -136,12 +137,20 @@ public final class MQTTUplink: Uplink {
 /// Turns messages of the command topic into deliveries.
 private struct CommandReceiver: Sendable {
     let uplink: String
+    let topic: String
     let log: Logger
     let responses: ResponseTopics
     let sink: AsyncStream<CommandDelivery>.Continuation
     let now: @Sendable () -> UTCInstant?
 
     func receive(_ message: IncomingMessage) {
+        // A session at the broker may still hold the subscription of an earlier configuration, with other permissions.
+        guard message.topic == topic else {
+            log.warning(
+                "a command on the topic \(message.topic.prefix(200)) is ignored: commands of this uplink come on \(topic)",
+                metadata: ["uplink": "\(uplink)"])
+            return
+        }
         // A retained message that was cleared leaves an empty one behind: no command.
         if message.payload.isEmpty, message.retained { return }
         let decoded = CommandDecoder().decode(

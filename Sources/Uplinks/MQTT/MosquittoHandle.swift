@@ -26,6 +26,7 @@ final class CallbackInbox {
 }
 
 struct IncomingMessage: Sendable {
+    let topic: String
     /// Cut at one byte more than the largest payload.
     let payload: [UInt8]
     let retained: Bool
@@ -202,6 +203,7 @@ private func inboxOf(_ data: UnsafeMutableRawPointer?) -> CallbackInbox? {
 
 extension IncomingMessage {
     fileprivate init(_ message: mosquitto_message, _ properties: OpaquePointer?, longest: Int) {
+        topic = message.topic.map { String(cString: $0) } ?? ""
         let length = min(Int(message.payloadlen), longest + 1)
         payload = message.payload.map { Array(UnsafeRawBufferPointer(start: $0, count: length)) } ?? []
         retained = message.retain

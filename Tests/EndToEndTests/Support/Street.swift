@@ -178,6 +178,12 @@ struct CommandOutcome: Sendable, Hashable, CustomStringConvertible {
         unit = json["unit"]?.text
     }
 
+    /// Whether the lamp says it is at this level: read back it is the nearest its gear has, and steps are 2.8 % of the level.
+    func isVerified(at percent: Double) -> Bool {
+        guard status == "verified", unit == "%", let value, let read = Double("\(value)") else { return false }
+        return abs(read - percent) <= max(0.01, percent * 0.015)
+    }
+
     var description: String { "\(id) \(device) \(status) \(reason) \(value.map { "\($0)" } ?? "") \(unit ?? "")" }
 }
 
