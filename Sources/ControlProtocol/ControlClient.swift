@@ -8,8 +8,8 @@ public struct ControlClient: ~Copyable {
     /// Descriptor for poll(2) beside a keyboard; owned by the client.
     public let descriptor: Int32
     private let path: String
-    private var decoder = LengthDelimited.Decoder(limit: ControlLimits.reply)
-    private var lastRequest: UInt64 = 0
+    private var decoder: LengthDelimited.Decoder
+    private var lastRequest: UInt64
 
     /// A daemon that does not accept or take a request within this many seconds hangs.
     private static let sendLimit = 5
@@ -32,8 +32,11 @@ public struct ControlClient: ~Copyable {
             close(descriptor)
             throw Self.unreachable(path, code)
         }
+        // All at the end: Swift 6.2 mislays initial values of a non-copyable type on the ways out above.
         self.descriptor = descriptor
         self.path = path
+        decoder = LengthDelimited.Decoder(limit: ControlLimits.reply)
+        lastRequest = 0
     }
 
     deinit { close(descriptor) }

@@ -50,9 +50,9 @@ struct BrokerOutageTests {
         let field = try await Field(["--meters", "1"])
         let gateway = try Self.gateway(broker, field, version: "5")
         try await eventually("the alarm in the log") { gateway.log.contains { $0.contains("no_subscriber") } }
-        // The first rows are refused and later ones wait: none of them may go.
-        let alone = wallClock()
+        // The first rows are refused and later ones wait: none of them may go. A second gives some of both.
         try await Task.sleep(for: .seconds(1))
+        let alone = wallClock()
         let subscriber = try await Subscriber(broker)
         let alarms = try await subscriber.message("the alarm, retained", on: "alarms") { $0.retained }
         #expect(alarms.body["alarms"]?.items?.first?["kind"]?.text == "no_subscriber", "\(alarms.body)")

@@ -109,6 +109,50 @@ struct FieldFaultTests {
         #expect(scene.subscriber.readings(of: "station").allSatisfy { $0.isGood })
     }
 
+    @Test
+    func `a lamp interface that goes and comes back is one alarm for all its lamps`() async throws {
+        let broker = try await Broker()
+        let subscriber = try await Subscriber(broker)
+        let field = try await Field()
+        let gateway = try GatewayProcess(
+            Configurations.gateway(
+                """
+                board: simulated
+                buses:
+                  lamps: {driver: dali, port: rs232-1, interface: luba}
+                devices:
+                  lamp-{01..02}: {bus: lamps, address: "{0..1}", profile: dali-luminaire, interval: 1s}
+                """, broker: broker), field: field)
+        let lamps = ["lamp-01", "lamp-02"]
+        for lamp in lamps {
+            try await subscriber.reading("a level of \(lamp)") { $0.device == lamp && $0.point == "level" && $0.isGood }
+        }
+        try await field.control("gone rs232-1 on")
+        let alarm = try await subscriber.event("bus_down") { $0.kind == "bus_down" && $0.active == true }
+        #expect(alarm.detail["affected"]?.items?.compactMap { $0.text } == lamps)
+        for lamp in lamps {
+            try await subscriber.reading("\(lamp) is bad") { $0.device == lamp && $0.reason == "communication" }
+        }
+        try await field.control("gone rs232-1 off")
+        let back = wallClock()
+        try await subscriber.event("bus_down cleared", within: .seconds(20)) {
+            $0.kind == "bus_down" && $0.active == false
+        }
+        for lamp in lamps {
+            try await subscriber.reading("\(lamp) is read again") {
+                $0.device == lamp && $0.point == "level" && $0.isGood && $0.moment > back
+            }
+        }
+        #expect(try await gateway.terminate() == 0)
+        #expect(subscriber.events("device_offline").filter { $0.active == true } == [], "one alarm names them all")
+        for (point, bad) in Dictionary(
+            grouping: subscriber.readings.filter { !$0.isGood }, by: { "\($0.device).\($0.point)" })
+        {
+            #expect(bad.count == 1, "\(point) is bad once: \(bad)")
+        }
+        #expect(Ledger(subscriber.messages).violations == [])
+    }
+
     /// Two meters on a serial line, one on the network, and a head-end.
     private struct Scene {
         static let points = ["voltage.L1", "frequency"]

@@ -232,6 +232,15 @@ struct MQTTSessionTests {
         #expect(bench.session.phase == .stopped)
     }
 
+    @Test func `stopping waits for nothing when everything was acknowledged before`() throws {
+        var bench = try Bench()
+        _ = bench.connect()
+        bench.feed(.sent(.document(.state), messageID: 9))
+        bench.feed(.puback(messageID: 9, code: 0))
+        #expect(bench.feed(.stop) == [.sendDocuments])
+        #expect(bench.feed(.tick) == [.disconnect, .close])
+    }
+
     @Test func `stopping is bounded`() throws {
         var bench = try Bench()
         _ = bench.connect()

@@ -17,7 +17,8 @@ import Testing
         #expect(bench.samples(1, .level).map(\.value) == [.number(ExactDecimal(50))])
         #expect(bench.samples(0, .on).map(\.value) == [.flag(true)])
         #expect(bench.samples(0, .lampFailure).map(\.value) == [.flag(false)])
-        #expect(bench.outlet.all.conditions == [.online, .online])
+        #expect(bench.outlet.all.states.map(\.device).sorted() == [0, 1])
+        #expect(bench.outlet.all.conditions == [.online])
     }
 
     @Test func `what is known of a gear is asked once`() throws {

@@ -65,6 +65,23 @@ private let profile = """
         #expect((state?.missedIntervals ?? 0) >= 30)
     }
 
+    @Test func `a port that is gone makes points bad once and no device offline`() throws {
+        var isGone = false
+        let bus = try FakeBus(profile, devices: ["{address: 1}", "{address: 2}"]) { request, _ in
+            // It opens again at the first attempt.
+            defer { isGone = false }
+            return isGone ? .gone("/dev/fake: Input/output error") : registers(request)
+        }
+        bus.run(.seconds(3))
+        isGone = true
+        bus.run(.seconds(10))
+        for device in [UInt32(0), 1] {
+            #expect(bus.samples(device).filter { $0.quality == .bad(.communication) }.count == 5)
+            let states = bus.notebook.all.states.filter { $0.device == device }.map(\.condition)
+            #expect(states.contains(.unknown) && !states.contains(.offline) && states.last == .online, "\(states)")
+        }
+    }
+
     @Test func `a single broken frame costs no reading`() throws {
         var count = 0
         let bus = try FakeBus(profile, devices: ["{address: 1}"]) { request, _ in

@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{baud: 9601}", "9601 where one of 300, 600, 1200, 2400, 4800, 9600,"),
+        ("{baud: 9601}", "9601 where one of \(SerialRates.all.map(String.init).joined(separator: ", ")) was expected"),
         ("{parity: evn}", "\"evn\" where one of none, even, odd was expected; did you mean even?"),
         ("{response_timeout: 500}", "500 where a duration with its unit was expected, such as 500ms, 10s or 15min"),
         ("{respnse_timeout: 1s}", "unknown key respnse_timeout; did you mean response_timeout?"),

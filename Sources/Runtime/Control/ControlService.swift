@@ -57,15 +57,24 @@ struct ControlService: Sendable {
 
     private func list(_ wanted: ControlDevicesRequest, into reply: inout ControlReply) async {
         var list = ControlDevices()
-        for record in await devices.all where wanted.device.isEmpty || record.name == wanted.device {
-            list.devices.append(await report.device(record, withPoints: true))
-        }
-        list.devices += await report.disabledDevices().filter { wanted.device.isEmpty || $0.name == wanted.device }
+        list.devices = await described(wanted.device.isEmpty ? nil : wanted.device)
         if list.devices.isEmpty, !wanted.device.isEmpty {
             reply.failure = unknown(wanted.device)
         } else {
             reply.devices = list
         }
+    }
+
+    /// All devices, or one; those that the configuration keeps from running come last.
+    private func described(_ only: String?) async -> [ControlDeviceInfo] {
+        let lastN = await report.lastN()
+        var list: [ControlDeviceInfo] = []
+        for record in await devices.all where only == nil || record.name == only {
+            var info = await report.device(record, withPoints: true)
+            info.lastN = lastN[record.name] ?? 0
+            list.append(info)
+        }
+        return list + (await report.disabledDevices().filter { only == nil || $0.name == only })
     }
 
     private func read(_ wanted: ControlReadRequest, _ peer: ControlPeer, into reply: inout ControlReply) async {
@@ -193,9 +202,7 @@ struct ControlService: Sendable {
             var reply = template
             var snapshot = ControlSnapshot()
             snapshot.status = await report.status()
-            for record in await devices.all {
-                snapshot.devices.devices.append(await report.device(record, withPoints: true))
-            }
+            snapshot.devices.devices = await described(nil)
             reply.snapshot = snapshot
             do {
                 try await send(reply)

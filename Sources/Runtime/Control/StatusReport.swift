@@ -191,6 +191,9 @@ actor StatusReport {
         return queue
     }
 
+    /// The last `n` given, per device.
+    func lastN() async -> [String: UInt64] { await outbox.status()?.lastN ?? [:] }
+
     /// Devices that errors in the configuration keep from running.
     func disabledDevices() -> [ControlDeviceInfo] {
         disabled.compactMap { part in

@@ -169,7 +169,8 @@ struct MQTTSession {
             for suffix in rested { resting[suffix] = nil }
             return rested.isEmpty ? actions : actions + [.report(.ready)]
         case .stopping(let until):
-            return now >= until ? finish("stopped before everything was acknowledged") : []
+            // The last document may have been sent and acknowledged before the stop was asked for: then nothing more comes.
+            return now >= until ? finish("stopped before everything was acknowledged") : finishIfDone()
         case .stopped: return []
         }
     }

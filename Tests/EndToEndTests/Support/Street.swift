@@ -103,7 +103,7 @@ final class Street: Sendable {
     // MARK: Commands
 
     /// UTC so many seconds from now.
-    static func utc(in seconds: Int64) -> String { UTCInstant(seconds: Int64(time(nil)) + seconds).description }
+    static func utc(in seconds: Int64) -> String { UTCInstant(seconds: Int64(Glibc.time(nil)) + seconds).description }
 
     /// Sends a command that expires in `expires` seconds.
     func send(

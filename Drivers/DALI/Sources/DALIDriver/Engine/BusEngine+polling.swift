@@ -113,7 +113,8 @@ extension BusEngine {
         let one = gear[position]
         var state = DriverDeviceState()
         state.device = one.index
-        state.condition = one.condition
+        // Interface or bus is away: that is an alarm of its own, and nothing is known of the gear behind it.
+        state.condition = connection == nil || busIsDown ? .unknown : one.condition
         state.detail = one.detail
         if let sent = sentStates[position], sent.state.condition == state.condition, sent.state.detail == state.detail,
             now.duration(since: sent.at) < Self.stateInterval

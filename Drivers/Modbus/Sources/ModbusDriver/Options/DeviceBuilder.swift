@@ -114,7 +114,7 @@ struct DeviceBuilder {
     private static func partner(of name: String) -> String? {
         for (word, other) in [("_import", "_export"), ("_export", "_import")] {
             guard let range = firstRange(of: word, in: name) else { continue }
-            return name[..<range.lowerBound] + other + name[range.upperBound...]
+            return "\(name[..<range.lowerBound])\(other)\(name[range.upperBound...])"
         }
         return nil
     }

@@ -38,7 +38,10 @@ extension BusEngine {
             let away = max(0, clock().nanoseconds - since.nanoseconds)
             missed += device.blocks.reduce(0) { $0 + UInt64(away / max(1, $1.interval.wholeNanoseconds)) }
         }
-        outlet.deviceState(device.state(missed: missed))
+        var state = device.state(missed: missed)
+        // The port is away: that is the bus's alarm, and nothing is known of the devices behind it.
+        if portFailure != nil { state.condition = .unknown }
+        outlet.deviceState(state)
     }
 
     /// Why an exchange came to nothing, with what was on the wire where that helps.
