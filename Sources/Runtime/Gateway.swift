@@ -238,10 +238,11 @@ public actor Gateway {
         await report.use(uplinks)
         await events.tell(await storage.outbox.opening.events(occurred: now, flush: configuration.outbox.flush))
         await rename()
-        await router.reportInterrupted(await storage.state.opening.interrupted)
+        let interrupted = await storage.state.opening.interrupted
+        await router.reportInterrupted(interrupted)
         await raiseStandingAlarms()
         // Lighting first: it needs none of what follows.
-        tasks.append(Task { [lighting] in await lighting.run() })
+        tasks.append(Task { [lighting] in await lighting.run(forgetting: interrupted.map(\.id)) })
         for supervisor in await buses.all { await supervisor.start() }
         for uplink in uplinks {
             pumps.append(Task { await uplink.pump.run() })

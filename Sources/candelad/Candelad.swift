@@ -38,11 +38,16 @@ struct Candelad: AsyncParsableCommand {
             configuration: config, stateDirectory: stateDir, socket: socket,
             driverFolders: drivers.isEmpty ? InstalledPlaces.drivers() : drivers,
             boardFolders: boards.isEmpty ? InstalledPlaces.boards(drivers: drivers) : boards, group: group)
-        let gateway: Gateway
+        // The signals are caught before anything begins, so that a stop is orderly at any moment.
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: GatewayService(places: places, log: log))],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Logger(label: "lifecycle", factory: { _ in SwiftLogNoOpLogHandler() })))
         do {
-            gateway = try await Gateway.start(places, log: log)
-        } catch {
-            switch error {
+            try await group.run()
+        } catch let failure as GatewayStartFailure {
+            switch failure {
             case .configuration(let diagnostics):
                 for diagnostic in diagnostics { log.error("\(diagnostic)") }
                 log.critical("the configuration cannot be used and there is no last good one: nothing runs")
@@ -52,20 +57,16 @@ struct Candelad: AsyncParsableCommand {
                 throw ExitCode(1)
             }
         }
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [.init(service: GatewayService(gateway: gateway))],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: Logger(label: "lifecycle", factory: { _ in SwiftLogNoOpLogHandler() })))
-        try await group.run()
     }
 }
 
-/// The running gateway as a service: it lives until a signal asks it to stop.
+/// The gateway as a service: it lives from here until a signal asks it to stop.
 struct GatewayService: Service {
-    let gateway: Gateway
+    let places: GatewayPlaces
+    let log: Logger
 
     func run() async throws {
+        let gateway = try await Gateway.start(places, log: log)
         try? await gracefulShutdown()
         await gateway.stop()
     }

@@ -23,6 +23,7 @@ struct FieldFaultTests {
             name: "a silent device", begin: "silent pump on", end: "silent pump off", reason: "communication",
             event: "device_offline"),
         Fault(name: "wrong checks", begin: "crc pump 12", end: "crc pump 0", reason: "communication"),
+        // 900 ms are beyond the time-out and within `late`: no later request may take the answer for its own.
         Fault(name: "late answers", begin: "late pump 900", end: "late pump 0", reason: "communication"),
         Fault(
             name: "an exception to everything", begin: "exception pump 4", end: "exception pump off",
@@ -171,7 +172,7 @@ struct FieldFaultTests {
                     """
                     board: simulated
                     buses:
-                      meters: {driver: modbus, port: rs485-1, baud: 9600, parity: even, response_timeout: 300ms, sick_share: 30%}
+                      meters: {driver: modbus, port: rs485-1, baud: 9600, parity: even, response_timeout: 300ms, late: 1s, sick_share: 30%}
                       network: {driver: modbus, port: "tcp://\(try field.server())"}
                     devices:
                       pump: {bus: meters, address: 2, profile: eastron-sdm120, interval: 500ms, points: [voltage.L1, frequency]}

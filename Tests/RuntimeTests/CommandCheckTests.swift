@@ -107,3 +107,13 @@ struct CommandCheckTests {
 extension ExactDecimal: ExpressibleByIntegerLiteral {
     public init(integerLiteral value: Int64) { self.init(value) }
 }
+
+struct CommandOriginTests {
+    @Test func `an override says which command placed it, and no other command is taken for that one`() {
+        let author = CommandOrigin.author("uplink head-end", command: "c-1")
+        #expect(author.hasPrefix("uplink head-end"))
+        #expect(CommandOrigin.isAuthor(author, of: "c-1"))
+        #expect(!CommandOrigin.isAuthor(author, of: "1"))
+        #expect(!CommandOrigin.isAuthor("cli uid 0", of: "c-1"))
+    }
+}

@@ -23,4 +23,12 @@ struct CommandOrigin: Sendable {
     static func person(user: UInt32) -> CommandOrigin {
         CommandOrigin(by: "cli uid \(user)", permission: .all, visible: nil, isLocal: true, brokerExpiry: nil)
     }
+
+    /// Who an override is by, with the command that placed it.
+    static func author(_ by: String, command id: String) -> String { by + suffix(id) }
+
+    /// Whether an override was placed by this command.
+    static func isAuthor(_ author: String, of id: String) -> Bool { author.hasSuffix(suffix(id)) }
+
+    private static func suffix(_ id: String) -> String { ", command \(id)" }
 }

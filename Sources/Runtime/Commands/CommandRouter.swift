@@ -248,7 +248,8 @@ actor CommandRouter {
                 case .flag(let on): on ? ExactDecimal(100) : .zero
                 case .text: throw .rejected("wrongType", "level takes a number from 0 to 100")
                 }
-            let outcome = await lighting.override(device.name, percent: percent, for: command.duration, by: origin.by)
+            let author = origin.isLocal ? origin.by : CommandOrigin.author(origin.by, command: command.id)
+            let outcome = await lighting.override(device.name, percent: percent, for: command.duration, by: author)
             return outcome.result(id: command.id, device: device.name, at: clock.now())
         }
         var order = DriverCommand()

@@ -79,9 +79,18 @@ actor LightingService {
     // MARK: - Running
 
     /// Takes the overrides that were in force, then follows the night until the task is cancelled.
-    func run() async {
+    ///
+    /// - Parameter interrupted: ids of commands that a crash cut off; they are reported as failed, so what they placed is dropped.
+    func run(forgetting interrupted: [String]) async {
         guard engine != nil else { return }
         await restore()
+        let dropped = (engine?.overrides ?? []).filter { override in
+            interrupted.contains { CommandOrigin.isAuthor(override.author, of: $0) }
+        }
+        if !dropped.isEmpty {
+            engine?.release(lamps: dropped.map(\.lamp))
+            await store()
+        }
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         wake = continuation
         for lamp in ruledLamps where !mayCommand(lamp) { engine?.lampLost(lamp) }
