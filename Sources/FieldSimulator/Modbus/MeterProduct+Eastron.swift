@@ -47,12 +47,12 @@ extension MeterProduct {
         evenOnly: true, singleRegisterCode: 0x0070, tablesShared: false, latency: 12 * milliseconds,
         points: instantaneous630 + energies630 + setupRegisters)
 
-    private static let instantaneous630: [RegisterPoint] =
-        phases("voltage", .input, 0, .float32) + phases("current", .input, 6, .float32)
-        + phases("active_power", .input, 12, .float32) + phases("apparent_power", .input, 18, .float32)
-        + phases("reactive_power", .input, 24, .float32) + phases("power_factor", .input, 30, .float32)
-        + phases("phase_angle", .input, 36, .float32)
-        + [
+    private static let instantaneous630: [RegisterPoint] = list(
+        phases("voltage", .input, 0, .float32), phases("current", .input, 6, .float32),
+        phases("active_power", .input, 12, .float32), phases("apparent_power", .input, 18, .float32),
+        phases("reactive_power", .input, 24, .float32), phases("power_factor", .input, 30, .float32),
+        phases("phase_angle", .input, 36, .float32),
+        [
             value("voltage.avg-LN", 42), value("current.avg", 46), value("current.sum", 48), value("active_power", 52),
             value("apparent_power", 56), value("reactive_power", 60), value("power_factor", 62),
             value("phase_angle", 66), value("frequency", 70),
@@ -62,27 +62,27 @@ extension MeterProduct {
             value("apparent_power_demand", 100), value("apparent_power_demand_max", 102),
             value("voltage.L1-L2", 200), value("voltage.L2-L3", 202), value("voltage.L3-L1", 204),
             value("voltage.avg-LL", 206), value("current.N", 224),
-        ]
-        + phases("voltage_thd", .input, 234, .float32) + phases("current_thd", .input, 240, .float32)
-        + [value("voltage_thd.avg-LN", 248), value("current_thd.avg", 250)]
-        + phases("current_demand", .input, 258, .float32) + phases("current_demand_max", .input, 264, .float32)
-        + [value("active_power_import", 1280), value("active_power_export", 1282)]
+        ],
+        phases("voltage_thd", .input, 234, .float32), phases("current_thd", .input, 240, .float32),
+        [value("voltage_thd.avg-LN", 248), value("current_thd.avg", 250)],
+        phases("current_demand", .input, 258, .float32), phases("current_demand_max", .input, 264, .float32),
+        [value("active_power_import", 1280), value("active_power_export", 1282)])
 
-    private static let energies630: [RegisterPoint] =
+    private static let energies630: [RegisterPoint] = list(
         [
             energy("active_energy_import", 72), energy("active_energy_export", 74),
             energy("reactive_energy_import", 76), energy("reactive_energy_export", 78),
             energy("active_energy_total", 342), energy("reactive_energy_total", 344),
-        ]
-        + phases("active_energy_import", .input, 346, .float32, factor: 0.001)
-        + phases("active_energy_export", .input, 352, .float32, factor: 0.001)
-        + phases("active_energy_total", .input, 358, .float32, factor: 0.001)
-        + phases("reactive_energy_import", .input, 364, .float32, factor: 0.001)
-        + phases("reactive_energy_export", .input, 370, .float32, factor: 0.001)
-        + phases("reactive_energy_total", .input, 376, .float32, factor: 0.001)
-        + [
+        ],
+        phases("active_energy_import", .input, 346, .float32, factor: 0.001),
+        phases("active_energy_export", .input, 352, .float32, factor: 0.001),
+        phases("active_energy_total", .input, 358, .float32, factor: 0.001),
+        phases("reactive_energy_import", .input, 364, .float32, factor: 0.001),
+        phases("reactive_energy_export", .input, 370, .float32, factor: 0.001),
+        phases("reactive_energy_total", .input, 376, .float32, factor: 0.001),
+        [
             RegisterPoint("serial_number", .holding, 0xFC00, .unsigned32),
             RegisterPoint("model_code", .holding, 0xFC02, .unsigned16, initial: 0x70),
             RegisterPoint("running_time", .holding, 63792, .float32),
-        ]
+        ])
 }

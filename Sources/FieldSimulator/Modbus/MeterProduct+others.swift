@@ -8,21 +8,22 @@ extension MeterProduct {
         identifier: "janitza-umg96rm", title: "Janitza UMG 96 RM-E", model: .feeder(phases: 3), functions: [3, 4],
         largestRequest: 125, gaps: .zeros, ranges: [.input: [19000...19121]], evenOnly: false, singleRegisterCode: nil,
         tablesShared: true, latency: 6 * milliseconds,
-        points: phases("voltage", .input, 19000, .float32)
-            + [block("voltage.L1-L2", 19006), block("voltage.L2-L3", 19008), block("voltage.L3-L1", 19010)]
-            + phases("current", .input, 19012, .float32) + [block("current.sum", 19018)]
-            + phases("active_power", .input, 19020, .float32) + [block("active_power", 19026)]
-            + phases("apparent_power", .input, 19028, .float32) + [block("apparent_power", 19034)]
-            + phases("reactive_power", .input, 19036, .float32) + [block("reactive_power", 19042)]
-            + phases("power_factor", .input, 19044, .float32) + [block("frequency", 19050)]
-            + phases("active_energy_net", .input, 19054, .float32) + [block("active_energy_net", 19060)]
-            + phases("active_energy_import", .input, 19062, .float32) + [block("active_energy_import", 19068)]
-            + phases("active_energy_export", .input, 19070, .float32) + [block("active_energy_export", 19076)]
-            + phases("apparent_energy", .input, 19078, .float32) + [block("apparent_energy", 19084)]
-            + phases("reactive_energy_net", .input, 19086, .float32) + [block("reactive_energy_net", 19092)]
-            + phases("reactive_energy_import", .input, 19094, .float32) + [block("reactive_energy_import", 19100)]
-            + phases("reactive_energy_export", .input, 19102, .float32) + [block("reactive_energy_export", 19108)]
-            + phases("voltage_thd", .input, 19110, .float32) + phases("current_thd", .input, 19116, .float32))
+        points: list(
+            phases("voltage", .input, 19000, .float32),
+            [block("voltage.L1-L2", 19006), block("voltage.L2-L3", 19008), block("voltage.L3-L1", 19010)],
+            phases("current", .input, 19012, .float32), [block("current.sum", 19018)],
+            phases("active_power", .input, 19020, .float32), [block("active_power", 19026)],
+            phases("apparent_power", .input, 19028, .float32), [block("apparent_power", 19034)],
+            phases("reactive_power", .input, 19036, .float32), [block("reactive_power", 19042)],
+            phases("power_factor", .input, 19044, .float32), [block("frequency", 19050)],
+            phases("active_energy_net", .input, 19054, .float32), [block("active_energy_net", 19060)],
+            phases("active_energy_import", .input, 19062, .float32), [block("active_energy_import", 19068)],
+            phases("active_energy_export", .input, 19070, .float32), [block("active_energy_export", 19076)],
+            phases("apparent_energy", .input, 19078, .float32), [block("apparent_energy", 19084)],
+            phases("reactive_energy_net", .input, 19086, .float32), [block("reactive_energy_net", 19092)],
+            phases("reactive_energy_import", .input, 19094, .float32), [block("reactive_energy_import", 19100)],
+            phases("reactive_energy_export", .input, 19102, .float32), [block("reactive_energy_export", 19108)],
+            phases("voltage_thd", .input, 19110, .float32), phases("current_thd", .input, 19116, .float32)))
 
     private static func scaled(
         _ name: String, _ address: UInt16, _ encoding: RegisterEncoding, _ factor: Double
@@ -36,38 +37,39 @@ extension MeterProduct {
         gaps: .filled(0xFFFF),
         ranges: [.holding: [20480...20499, 21600...21659, 23296...23361, 35072...35091, 35168...35169]],
         evenOnly: false, singleRegisterCode: nil, tablesShared: false, latency: 20 * milliseconds,
-        points: [
-            scaled("active_energy_import", 20480, .unsigned64, 0.1),
-            scaled("active_energy_export", 20484, .unsigned64, 0.1),
-            scaled("active_energy_net", 20488, .signed64, 0.1),
-            scaled("reactive_energy_import", 20492, .unsigned64, 0.1),
-            scaled("reactive_energy_export", 20496, .unsigned64, 0.1),
-        ]
-            + phases("active_energy_import", .holding, 21600, .unsigned64, factor: 0.1)
-            + phases("active_energy_export", .holding, 21612, .unsigned64, factor: 0.1)
-            + phases("reactive_energy_import", .holding, 21636, .unsigned64, factor: 0.1)
-            + phases("reactive_energy_export", .holding, 21648, .unsigned64, factor: 0.1)
-            + phases("voltage", .holding, 23296, .unsigned32, factor: 10)
-            + [
+        points: list(
+            [
+                scaled("active_energy_import", 20480, .unsigned64, 0.1),
+                scaled("active_energy_export", 20484, .unsigned64, 0.1),
+                scaled("active_energy_net", 20488, .signed64, 0.1),
+                scaled("reactive_energy_import", 20492, .unsigned64, 0.1),
+                scaled("reactive_energy_export", 20496, .unsigned64, 0.1),
+            ],
+            phases("active_energy_import", .holding, 21600, .unsigned64, factor: 0.1),
+            phases("active_energy_export", .holding, 21612, .unsigned64, factor: 0.1),
+            phases("reactive_energy_import", .holding, 21636, .unsigned64, factor: 0.1),
+            phases("reactive_energy_export", .holding, 21648, .unsigned64, factor: 0.1),
+            phases("voltage", .holding, 23296, .unsigned32, factor: 10),
+            [
                 scaled("voltage.L1-L2", 23302, .unsigned32, 10), scaled("voltage.L3-L2", 23304, .unsigned32, 10),
                 scaled("voltage.L1-L3", 23306, .unsigned32, 10),
-            ]
-            + phases("current", .holding, 23308, .unsigned32, factor: 100)
-            + [scaled("current.N", 23314, .unsigned32, 100), scaled("active_power", 23316, .signed32, 100)]
-            + phases("active_power", .holding, 23318, .signed32, factor: 100)
-            + [scaled("reactive_power", 23324, .signed32, 100)]
-            + phases("reactive_power", .holding, 23326, .signed32, factor: 100)
-            + [scaled("apparent_power", 23332, .signed32, 100)]
-            + phases("apparent_power", .holding, 23334, .signed32, factor: 100)
-            + [scaled("frequency", 23340, .unsigned16, 100), scaled("power_factor", 23354, .signed16, 1000)]
-            + phases("power_factor", .holding, 23355, .signed16, factor: 1000)
-            + [scaled("quadrant", 23358, .unsigned16, 1)] + phases("quadrant", .holding, 23359, .unsigned16)
-            + [
+            ],
+            phases("current", .holding, 23308, .unsigned32, factor: 100),
+            [scaled("current.N", 23314, .unsigned32, 100), scaled("active_power", 23316, .signed32, 100)],
+            phases("active_power", .holding, 23318, .signed32, factor: 100),
+            [scaled("reactive_power", 23324, .signed32, 100)],
+            phases("reactive_power", .holding, 23326, .signed32, factor: 100),
+            [scaled("apparent_power", 23332, .signed32, 100)],
+            phases("apparent_power", .holding, 23334, .signed32, factor: 100),
+            [scaled("frequency", 23340, .unsigned16, 100), scaled("power_factor", 23354, .signed16, 1000)],
+            phases("power_factor", .holding, 23355, .signed16, factor: 1000),
+            [scaled("quadrant", 23358, .unsigned16, 1)], phases("quadrant", .holding, 23359, .unsigned16),
+            [
                 RegisterPoint("serial_number", .holding, 35072, .unsigned32),
                 RegisterPoint("firmware_version", .holding, 35080, .text(registers: 8), text: "B1.24.0"),
                 RegisterPoint("mapping_version", .holding, 35088, .unsigned16, initial: 0x0103),
                 RegisterPoint("model_code", .holding, 35168, .text(registers: 2), text: "B23 "),
-            ])
+            ]))
 
     /// Kamstrup MULTICAL with module HC-003, datagram 300: float32, flow in l/h and power in kW as set at the factory.
     /// A register that does not exist answers an invalid value, no exception; here all ones, which is a NaN.

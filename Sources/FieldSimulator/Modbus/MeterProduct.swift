@@ -59,14 +59,29 @@ extension MeterProduct {
         }
     }
 
+    /// One list of several; a long chain of `+` between array literals takes Swift 6.2's type checker for ever.
+    static func list(_ parts: [RegisterPoint]...) -> [RegisterPoint] { parts.flatMap { $0 } }
+
+    /// `name.1`, `name.2` ... one word or bit after the other from address 0.
+    private static func row(
+        _ name: String, _ table: RegisterTable, count: UInt16, writable: Bool = false,
+        initial: (UInt16) -> Double = { _ in 0 }
+    ) -> [RegisterPoint] {
+        (0..<count).map { address in
+            RegisterPoint(
+                "\(name).\(address + 1)", table, address, .unsigned16, writable: writable, initial: initial(address))
+        }
+    }
+
     /// A cabinet's input and output module: coils for contactors, contacts for doors and fuses, and words to write.
     static let cabinetIO = MeterProduct(
         identifier: "cabinet-io", title: "Input and output module of a cabinet", model: .none,
         functions: [1, 2, 3, 4, 5, 6, 15, 16], largestRequest: 125, gaps: .refused,
         ranges: [.coil: [0...7], .discrete: [0...7], .input: [0...7], .holding: [0...15]], evenOnly: false,
         singleRegisterCode: nil, tablesShared: false, latency: 2 * milliseconds,
-        points: (0..<8).map { RegisterPoint("output.\($0 + 1)", .coil, $0, .unsigned16, writable: true) }
-            + (0..<8).map { RegisterPoint("contact.\($0 + 1)", .discrete, $0, .unsigned16, initial: $0 == 0 ? 1 : 0) }
-            + (0..<8).map { RegisterPoint("analogue.\($0 + 1)", .input, $0, .unsigned16, initial: 100 + Double($0)) }
-            + (0..<16).map { RegisterPoint("setting.\($0 + 1)", .holding, $0, .unsigned16, writable: true) })
+        points: list(
+            row("output", .coil, count: 8, writable: true),
+            row("contact", .discrete, count: 8) { $0 == 0 ? 1 : 0 },
+            row("analogue", .input, count: 8) { 100 + Double($0) },
+            row("setting", .holding, count: 16, writable: true)))
 }

@@ -118,7 +118,11 @@ extension ModbusDevice {
             throw Refusal.exception(Self.illegalValue)
         }
         try requireWritable(.coil, start, count)
-        store(.coil, start, (0..<count).map { UInt16(data[5 + $0 / 8] >> ($0 % 8) & 1) })
+        let bits = (0..<count).map { (bit: Int) -> UInt16 in
+            let byte: UInt8 = data[5 + bit / 8]
+            return UInt16((byte >> (bit % 8)) & 1)
+        }
+        store(.coil, start, bits)
         return [function] + data.prefix(4)
     }
 
