@@ -47,6 +47,8 @@ public actor Gateway {
     private static let stateInterval: Duration = .seconds(60)
     /// How often the clock is looked at and the watchdog is fed.
     private static let pulseInterval: Duration = .seconds(1)
+    /// A stop waits this long for acknowledgements: a modem's round trip several times over, and no service manager gets impatient.
+    private static let drainLimit: Duration = .seconds(3)
     /// Descriptions of devices settle this long before they are told: at a start all buses come up at once.
     private static let descriptionPause: Duration = .milliseconds(500)
 
@@ -430,6 +432,10 @@ public actor Gateway {
             for supervisor in await buses.all { group.addTask { await supervisor.stop() } }
         }
         await storage.outbox.flush()
+        // What was in memory is on the disk now; a head-end that listens gets it before the goodbye, the others after the next start.
+        await withDiscardingTaskGroup { group in
+            for uplink in uplinks { group.addTask { await uplink.pump.drain(within: Self.drainLimit) } }
+        }
         for uplink in uplinks {
             let last = await publisher.stateDocument(.stopping, for: uplink.configuration.name)
             await uplink.uplink.stop(finalState: last)

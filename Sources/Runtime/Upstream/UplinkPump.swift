@@ -75,6 +75,21 @@ actor UplinkPump {
         await storeAcknowledgements()
     }
 
+    /// Waits until everything stored is acknowledged; at most `limit`, and not without a connection.
+    func drain(within limit: Duration) async {
+        let deadline = ContinuousClock.now + limit
+        while isConnected, ContinuousClock.now < deadline {
+            if waiting.isEmpty, outstanding.isEmpty,
+                (try? await outbox.next(for: name, after: position, limit: 1))?.isEmpty == true
+            {
+                return
+            }
+            kick.yield()
+            // Nothing announces the last acknowledgement of all; a stop that is this much later harms nobody.
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
     private func pump() async {
         for await _ in kicks {
             do {
