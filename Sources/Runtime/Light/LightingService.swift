@@ -54,7 +54,12 @@ actor LightingService {
         plan: LightingPlan?, devices: DeviceTable, buses: BusDesk, events: EventDesk, state: StateStore?,
         clock: GatewayClock, log: Logger, mayCommand: @escaping @Sendable (String) -> Bool
     ) {
-        engine = plan.map { LightingEngine(plan: $0) }
+        // Nothing is ordered before a lamp's bus runs; then its right level is its first.
+        engine = plan.map { plan in
+            var engine = LightingEngine(plan: plan)
+            plan.lamps.forEach { engine.lampLost($0) }
+            return engine
+        }
         self.devices = devices
         self.buses = buses
         self.events = events
@@ -93,7 +98,6 @@ actor LightingService {
         }
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         wake = continuation
-        for lamp in ruledLamps where !mayCommand(lamp) { engine?.lampLost(lamp) }
         while !Task.isCancelled, !isStopped {
             await turn()
             let pause = min(engine?.nextWake(after: now()) ?? .seconds(60), .seconds(1))
