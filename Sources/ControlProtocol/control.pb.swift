@@ -11,6 +11,11 @@
 /// What the CLI and the daemon say to each other over the control socket, framed as the driver protocol:
 /// varint length, then one Request (to the daemon) or Reply (from it). At most 4,194,304 bytes each.
 
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
 public import SwiftProtobuf
 
 // If the compiler emits an error on this type, it is because this file
@@ -91,6 +96,46 @@ public nonisolated struct ControlRequest: Sendable {
     set {message = .watch(newValue)}
   }
 
+  public var task: ControlTaskRequest {
+    get {
+      if case .task(let v)? = message {return v}
+      return ControlTaskRequest()
+    }
+    set {message = .task(newValue)}
+  }
+
+  public var trace: ControlTraceRequest {
+    get {
+      if case .trace(let v)? = message {return v}
+      return ControlTraceRequest()
+    }
+    set {message = .trace(newValue)}
+  }
+
+  public var statistics: ControlStatisticsRequest {
+    get {
+      if case .statistics(let v)? = message {return v}
+      return ControlStatisticsRequest()
+    }
+    set {message = .statistics(newValue)}
+  }
+
+  public var exchange: ControlExchangeRequest {
+    get {
+      if case .exchange(let v)? = message {return v}
+      return ControlExchangeRequest()
+    }
+    set {message = .exchange(newValue)}
+  }
+
+  public var events: ControlEventsRequest {
+    get {
+      if case .events(let v)? = message {return v}
+      return ControlEventsRequest()
+    }
+    set {message = .events(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -101,6 +146,11 @@ public nonisolated struct ControlRequest: Sendable {
     case lamp(ControlLampRequest)
     case queue(ControlQueueRequest)
     case watch(ControlWatchRequest)
+    case task(ControlTaskRequest)
+    case trace(ControlTraceRequest)
+    case statistics(ControlStatisticsRequest)
+    case exchange(ControlExchangeRequest)
+    case events(ControlEventsRequest)
 
   }
 
@@ -183,6 +233,46 @@ public nonisolated struct ControlReply: @unchecked Sendable {
     set {_uniqueStorage()._message = .snapshot(newValue)}
   }
 
+  public var taskStep: ControlTaskStep {
+    get {
+      if case .taskStep(let v)? = _storage._message {return v}
+      return ControlTaskStep()
+    }
+    set {_uniqueStorage()._message = .taskStep(newValue)}
+  }
+
+  public var taskDone: ControlTaskDone {
+    get {
+      if case .taskDone(let v)? = _storage._message {return v}
+      return ControlTaskDone()
+    }
+    set {_uniqueStorage()._message = .taskDone(newValue)}
+  }
+
+  public var traceRecord: ControlTraceRecord {
+    get {
+      if case .traceRecord(let v)? = _storage._message {return v}
+      return ControlTraceRecord()
+    }
+    set {_uniqueStorage()._message = .traceRecord(newValue)}
+  }
+
+  public var statistics: ControlStatistics {
+    get {
+      if case .statistics(let v)? = _storage._message {return v}
+      return ControlStatistics()
+    }
+    set {_uniqueStorage()._message = .statistics(newValue)}
+  }
+
+  public var events: ControlEvents {
+    get {
+      if case .events(let v)? = _storage._message {return v}
+      return ControlEvents()
+    }
+    set {_uniqueStorage()._message = .events(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -193,6 +283,11 @@ public nonisolated struct ControlReply: @unchecked Sendable {
     case results(ControlResults)
     case queue(ControlQueue)
     case snapshot(ControlSnapshot)
+    case taskStep(ControlTaskStep)
+    case taskDone(ControlTaskDone)
+    case traceRecord(ControlTraceRecord)
+    case statistics(ControlStatistics)
+    case events(ControlEvents)
 
   }
 
@@ -732,13 +827,260 @@ public nonisolated struct ControlSnapshot: Sendable {
   fileprivate var _devices: ControlDevices? = nil
 }
 
+/// A task of a bus's driver. TaskStep any number of times, then TaskDone; closing the connection cancels it.
+public nonisolated struct ControlTaskRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var bus: String = String()
+
+  public var name: String = String()
+
+  /// A JSON object.
+  public var arguments: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlTaskStep: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// A JSON value.
+  public var content: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlTaskDone: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var failure: String = String()
+
+  /// A JSON value.
+  public var result: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// TraceRecord until the connection closes.
+public nonisolated struct ControlTraceRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var bus: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlTraceRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var time: String = String()
+
+  public var bootNs: UInt64 = 0
+
+  public var sent: Bool = false
+
+  public var data: Data = Data()
+
+  public var text: String = String()
+
+  public var device: String = String()
+
+  public var failed: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlStatisticsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var bus: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlStatistics: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var bus: String = String()
+
+  public var windowUs: UInt64 = 0
+
+  public var dataUs: UInt64 = 0
+
+  public var silenceUs: UInt64 = 0
+
+  public var waitingUs: UInt64 = 0
+
+  public var sickUs: UInt64 = 0
+
+  public var requests: UInt64 = 0
+
+  public var answers: UInt64 = 0
+
+  public var timeouts: UInt64 = 0
+
+  public var brokenFrames: UInt64 = 0
+
+  public var exceptions: UInt64 = 0
+
+  public var lateAnswers: UInt64 = 0
+
+  public var foreignAnswers: UInt64 = 0
+
+  public var echoes: UInt64 = 0
+
+  public var devices: [ControlDeviceStatistics] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlDeviceStatistics: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var device: String = String()
+
+  public var requests: UInt64 = 0
+
+  public var answers: UInt64 = 0
+
+  public var timeouts: UInt64 = 0
+
+  public var brokenFrames: UInt64 = 0
+
+  public var exceptions: UInt64 = 0
+
+  public var latencyP50Us: UInt64 = 0
+
+  public var latencyP95Us: UInt64 = 0
+
+  public var latencyP99Us: UInt64 = 0
+
+  public var latencyMaxUs: UInt64 = 0
+
+  public var timeoutUs: UInt64 = 0
+
+  public var missedIntervals: UInt64 = 0
+
+  public var busUs: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A meter was changed by hand: its last and first display. Answered by Results.
+public nonisolated struct ControlExchangeRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var device: String = String()
+
+  /// Of the counter; empty: the device's only one, or its active_energy_import.
+  public var point: String = String()
+
+  public var final: String = String()
+
+  public var initial: String = String()
+
+  public var serial: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Events of the last days, kept on the gateway. Answered by Events.
+public nonisolated struct ControlEventsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// RFC 3339; empty: the last day.
+  public var since: String = String()
+
+  public var device: String = String()
+
+  public var limit: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlEvents: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var events: [ControlEventLine] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlEventLine: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var time: String = String()
+
+  public var kind: String = String()
+
+  public var device: String = String()
+
+  public var severity: String = String()
+
+  /// "", "begins", "ends".
+  public var phase: String = String()
+
+  /// A JSON object.
+  public var detail: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "candela.control.v1"
 
 nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Request"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}status\0\u{1}devices\0\u{1}read\0\u{1}write\0\u{1}lamp\0\u{1}queue\0\u{1}watch\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}status\0\u{1}devices\0\u{1}read\0\u{1}write\0\u{1}lamp\0\u{1}queue\0\u{1}watch\0\u{1}task\0\u{1}trace\0\u{1}statistics\0\u{1}exchange\0\u{1}events\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -839,6 +1181,71 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
           self.message = .watch(v)
         }
       }()
+      case 10: try {
+        var v: ControlTaskRequest?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .task(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .task(v)
+        }
+      }()
+      case 11: try {
+        var v: ControlTraceRequest?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .trace(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .trace(v)
+        }
+      }()
+      case 12: try {
+        var v: ControlStatisticsRequest?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .statistics(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .statistics(v)
+        }
+      }()
+      case 13: try {
+        var v: ControlExchangeRequest?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .exchange(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .exchange(v)
+        }
+      }()
+      case 14: try {
+        var v: ControlEventsRequest?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .events(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .events(v)
+        }
+      }()
       default: break
       }
     }
@@ -884,6 +1291,26 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
       guard case .watch(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
     }()
+    case .task?: try {
+      guard case .task(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    }()
+    case .trace?: try {
+      guard case .trace(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    }()
+    case .statistics?: try {
+      guard case .statistics(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    }()
+    case .exchange?: try {
+      guard case .exchange(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+    }()
+    case .events?: try {
+      guard case .events(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -900,7 +1327,7 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Reply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}failure\0\u{1}status\0\u{1}devices\0\u{1}readings\0\u{1}results\0\u{1}queue\0\u{1}snapshot\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}failure\0\u{1}status\0\u{1}devices\0\u{1}readings\0\u{1}results\0\u{1}queue\0\u{1}snapshot\0\u{3}task_step\0\u{3}task_done\0\u{3}trace_record\0\u{1}statistics\0\u{1}events\0")
 
   fileprivate class _StorageClass {
     var _version: UInt32 = 0
@@ -1030,6 +1457,71 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
             _storage._message = .snapshot(v)
           }
         }()
+        case 10: try {
+          var v: ControlTaskStep?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .taskStep(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .taskStep(v)
+          }
+        }()
+        case 11: try {
+          var v: ControlTaskDone?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .taskDone(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .taskDone(v)
+          }
+        }()
+        case 12: try {
+          var v: ControlTraceRecord?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .traceRecord(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .traceRecord(v)
+          }
+        }()
+        case 13: try {
+          var v: ControlStatistics?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .statistics(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .statistics(v)
+          }
+        }()
+        case 14: try {
+          var v: ControlEvents?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .events(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .events(v)
+          }
+        }()
         default: break
         }
       }
@@ -1076,6 +1568,26 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case .snapshot?: try {
         guard case .snapshot(let v)? = _storage._message else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      }()
+      case .taskStep?: try {
+        guard case .taskStep(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      }()
+      case .taskDone?: try {
+        guard case .taskDone(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      }()
+      case .traceRecord?: try {
+        guard case .traceRecord(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      }()
+      case .statistics?: try {
+        guard case .statistics(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      }()
+      case .events?: try {
+        guard case .events(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
       }()
       case nil: break
       }
@@ -2238,6 +2750,596 @@ nonisolated extension ControlSnapshot: SwiftProtobuf.Message, SwiftProtobuf._Mes
   public static func ==(lhs: ControlSnapshot, rhs: ControlSnapshot) -> Bool {
     if lhs._status != rhs._status {return false}
     if lhs._devices != rhs._devices {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlTaskRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TaskRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}bus\0\u{1}name\0\u{1}arguments\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.bus) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.arguments) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.bus.isEmpty {
+      try visitor.visitSingularStringField(value: self.bus, fieldNumber: 1)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
+    }
+    if !self.arguments.isEmpty {
+      try visitor.visitSingularStringField(value: self.arguments, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlTaskRequest, rhs: ControlTaskRequest) -> Bool {
+    if lhs.bus != rhs.bus {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.arguments != rhs.arguments {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlTaskStep: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TaskStep"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}content\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.content) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.content.isEmpty {
+      try visitor.visitSingularStringField(value: self.content, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlTaskStep, rhs: ControlTaskStep) -> Bool {
+    if lhs.content != rhs.content {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlTaskDone: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TaskDone"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}failure\0\u{1}result\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.failure) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.result) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.failure.isEmpty {
+      try visitor.visitSingularStringField(value: self.failure, fieldNumber: 1)
+    }
+    if !self.result.isEmpty {
+      try visitor.visitSingularStringField(value: self.result, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlTaskDone, rhs: ControlTaskDone) -> Bool {
+    if lhs.failure != rhs.failure {return false}
+    if lhs.result != rhs.result {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlTraceRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TraceRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}bus\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.bus) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.bus.isEmpty {
+      try visitor.visitSingularStringField(value: self.bus, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlTraceRequest, rhs: ControlTraceRequest) -> Bool {
+    if lhs.bus != rhs.bus {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlTraceRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TraceRecord"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}time\0\u{3}boot_ns\0\u{1}sent\0\u{1}data\0\u{1}text\0\u{1}device\0\u{1}failed\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.time) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.bootNs) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.sent) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.data) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.device) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.failed) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.time.isEmpty {
+      try visitor.visitSingularStringField(value: self.time, fieldNumber: 1)
+    }
+    if self.bootNs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.bootNs, fieldNumber: 2)
+    }
+    if self.sent != false {
+      try visitor.visitSingularBoolField(value: self.sent, fieldNumber: 3)
+    }
+    if !self.data.isEmpty {
+      try visitor.visitSingularBytesField(value: self.data, fieldNumber: 4)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 5)
+    }
+    if !self.device.isEmpty {
+      try visitor.visitSingularStringField(value: self.device, fieldNumber: 6)
+    }
+    if self.failed != false {
+      try visitor.visitSingularBoolField(value: self.failed, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlTraceRecord, rhs: ControlTraceRecord) -> Bool {
+    if lhs.time != rhs.time {return false}
+    if lhs.bootNs != rhs.bootNs {return false}
+    if lhs.sent != rhs.sent {return false}
+    if lhs.data != rhs.data {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.device != rhs.device {return false}
+    if lhs.failed != rhs.failed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlStatisticsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".StatisticsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}bus\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.bus) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.bus.isEmpty {
+      try visitor.visitSingularStringField(value: self.bus, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlStatisticsRequest, rhs: ControlStatisticsRequest) -> Bool {
+    if lhs.bus != rhs.bus {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlStatistics: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Statistics"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}bus\0\u{3}window_us\0\u{3}data_us\0\u{3}silence_us\0\u{3}waiting_us\0\u{3}sick_us\0\u{1}requests\0\u{1}answers\0\u{1}timeouts\0\u{3}broken_frames\0\u{1}exceptions\0\u{3}late_answers\0\u{3}foreign_answers\0\u{1}echoes\0\u{1}devices\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.bus) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.windowUs) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.dataUs) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.silenceUs) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.waitingUs) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.sickUs) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.requests) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.answers) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.timeouts) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.brokenFrames) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.exceptions) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.lateAnswers) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.foreignAnswers) }()
+      case 14: try { try decoder.decodeSingularUInt64Field(value: &self.echoes) }()
+      case 15: try { try decoder.decodeRepeatedMessageField(value: &self.devices) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.bus.isEmpty {
+      try visitor.visitSingularStringField(value: self.bus, fieldNumber: 1)
+    }
+    if self.windowUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.windowUs, fieldNumber: 2)
+    }
+    if self.dataUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.dataUs, fieldNumber: 3)
+    }
+    if self.silenceUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.silenceUs, fieldNumber: 4)
+    }
+    if self.waitingUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.waitingUs, fieldNumber: 5)
+    }
+    if self.sickUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.sickUs, fieldNumber: 6)
+    }
+    if self.requests != 0 {
+      try visitor.visitSingularUInt64Field(value: self.requests, fieldNumber: 7)
+    }
+    if self.answers != 0 {
+      try visitor.visitSingularUInt64Field(value: self.answers, fieldNumber: 8)
+    }
+    if self.timeouts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.timeouts, fieldNumber: 9)
+    }
+    if self.brokenFrames != 0 {
+      try visitor.visitSingularUInt64Field(value: self.brokenFrames, fieldNumber: 10)
+    }
+    if self.exceptions != 0 {
+      try visitor.visitSingularUInt64Field(value: self.exceptions, fieldNumber: 11)
+    }
+    if self.lateAnswers != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lateAnswers, fieldNumber: 12)
+    }
+    if self.foreignAnswers != 0 {
+      try visitor.visitSingularUInt64Field(value: self.foreignAnswers, fieldNumber: 13)
+    }
+    if self.echoes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.echoes, fieldNumber: 14)
+    }
+    if !self.devices.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.devices, fieldNumber: 15)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlStatistics, rhs: ControlStatistics) -> Bool {
+    if lhs.bus != rhs.bus {return false}
+    if lhs.windowUs != rhs.windowUs {return false}
+    if lhs.dataUs != rhs.dataUs {return false}
+    if lhs.silenceUs != rhs.silenceUs {return false}
+    if lhs.waitingUs != rhs.waitingUs {return false}
+    if lhs.sickUs != rhs.sickUs {return false}
+    if lhs.requests != rhs.requests {return false}
+    if lhs.answers != rhs.answers {return false}
+    if lhs.timeouts != rhs.timeouts {return false}
+    if lhs.brokenFrames != rhs.brokenFrames {return false}
+    if lhs.exceptions != rhs.exceptions {return false}
+    if lhs.lateAnswers != rhs.lateAnswers {return false}
+    if lhs.foreignAnswers != rhs.foreignAnswers {return false}
+    if lhs.echoes != rhs.echoes {return false}
+    if lhs.devices != rhs.devices {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlDeviceStatistics: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeviceStatistics"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}device\0\u{1}requests\0\u{1}answers\0\u{1}timeouts\0\u{3}broken_frames\0\u{1}exceptions\0\u{3}latency_p50_us\0\u{3}latency_p95_us\0\u{3}latency_p99_us\0\u{3}latency_max_us\0\u{3}timeout_us\0\u{3}missed_intervals\0\u{3}bus_us\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.device) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.requests) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.answers) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.timeouts) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.brokenFrames) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.exceptions) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.latencyP50Us) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.latencyP95Us) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.latencyP99Us) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.latencyMaxUs) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.timeoutUs) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.missedIntervals) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.busUs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.device.isEmpty {
+      try visitor.visitSingularStringField(value: self.device, fieldNumber: 1)
+    }
+    if self.requests != 0 {
+      try visitor.visitSingularUInt64Field(value: self.requests, fieldNumber: 2)
+    }
+    if self.answers != 0 {
+      try visitor.visitSingularUInt64Field(value: self.answers, fieldNumber: 3)
+    }
+    if self.timeouts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.timeouts, fieldNumber: 4)
+    }
+    if self.brokenFrames != 0 {
+      try visitor.visitSingularUInt64Field(value: self.brokenFrames, fieldNumber: 5)
+    }
+    if self.exceptions != 0 {
+      try visitor.visitSingularUInt64Field(value: self.exceptions, fieldNumber: 6)
+    }
+    if self.latencyP50Us != 0 {
+      try visitor.visitSingularUInt64Field(value: self.latencyP50Us, fieldNumber: 7)
+    }
+    if self.latencyP95Us != 0 {
+      try visitor.visitSingularUInt64Field(value: self.latencyP95Us, fieldNumber: 8)
+    }
+    if self.latencyP99Us != 0 {
+      try visitor.visitSingularUInt64Field(value: self.latencyP99Us, fieldNumber: 9)
+    }
+    if self.latencyMaxUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.latencyMaxUs, fieldNumber: 10)
+    }
+    if self.timeoutUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.timeoutUs, fieldNumber: 11)
+    }
+    if self.missedIntervals != 0 {
+      try visitor.visitSingularUInt64Field(value: self.missedIntervals, fieldNumber: 12)
+    }
+    if self.busUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.busUs, fieldNumber: 13)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlDeviceStatistics, rhs: ControlDeviceStatistics) -> Bool {
+    if lhs.device != rhs.device {return false}
+    if lhs.requests != rhs.requests {return false}
+    if lhs.answers != rhs.answers {return false}
+    if lhs.timeouts != rhs.timeouts {return false}
+    if lhs.brokenFrames != rhs.brokenFrames {return false}
+    if lhs.exceptions != rhs.exceptions {return false}
+    if lhs.latencyP50Us != rhs.latencyP50Us {return false}
+    if lhs.latencyP95Us != rhs.latencyP95Us {return false}
+    if lhs.latencyP99Us != rhs.latencyP99Us {return false}
+    if lhs.latencyMaxUs != rhs.latencyMaxUs {return false}
+    if lhs.timeoutUs != rhs.timeoutUs {return false}
+    if lhs.missedIntervals != rhs.missedIntervals {return false}
+    if lhs.busUs != rhs.busUs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlExchangeRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExchangeRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}device\0\u{1}point\0\u{1}final\0\u{1}initial\0\u{1}serial\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.device) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.point) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.final) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.initial) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.serial) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.device.isEmpty {
+      try visitor.visitSingularStringField(value: self.device, fieldNumber: 1)
+    }
+    if !self.point.isEmpty {
+      try visitor.visitSingularStringField(value: self.point, fieldNumber: 2)
+    }
+    if !self.final.isEmpty {
+      try visitor.visitSingularStringField(value: self.final, fieldNumber: 3)
+    }
+    if !self.initial.isEmpty {
+      try visitor.visitSingularStringField(value: self.initial, fieldNumber: 4)
+    }
+    if !self.serial.isEmpty {
+      try visitor.visitSingularStringField(value: self.serial, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlExchangeRequest, rhs: ControlExchangeRequest) -> Bool {
+    if lhs.device != rhs.device {return false}
+    if lhs.point != rhs.point {return false}
+    if lhs.final != rhs.final {return false}
+    if lhs.initial != rhs.initial {return false}
+    if lhs.serial != rhs.serial {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlEventsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".EventsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}since\0\u{1}device\0\u{1}limit\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.since) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.device) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.since.isEmpty {
+      try visitor.visitSingularStringField(value: self.since, fieldNumber: 1)
+    }
+    if !self.device.isEmpty {
+      try visitor.visitSingularStringField(value: self.device, fieldNumber: 2)
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlEventsRequest, rhs: ControlEventsRequest) -> Bool {
+    if lhs.since != rhs.since {return false}
+    if lhs.device != rhs.device {return false}
+    if lhs.limit != rhs.limit {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlEvents: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Events"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}events\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.events) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.events.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.events, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlEvents, rhs: ControlEvents) -> Bool {
+    if lhs.events != rhs.events {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlEventLine: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".EventLine"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}time\0\u{1}kind\0\u{1}device\0\u{1}severity\0\u{1}phase\0\u{1}detail\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.time) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.device) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.severity) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.phase) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.detail) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.time.isEmpty {
+      try visitor.visitSingularStringField(value: self.time, fieldNumber: 1)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
+    }
+    if !self.device.isEmpty {
+      try visitor.visitSingularStringField(value: self.device, fieldNumber: 3)
+    }
+    if !self.severity.isEmpty {
+      try visitor.visitSingularStringField(value: self.severity, fieldNumber: 4)
+    }
+    if !self.phase.isEmpty {
+      try visitor.visitSingularStringField(value: self.phase, fieldNumber: 5)
+    }
+    if !self.detail.isEmpty {
+      try visitor.visitSingularStringField(value: self.detail, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlEventLine, rhs: ControlEventLine) -> Bool {
+    if lhs.time != rhs.time {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.device != rhs.device {return false}
+    if lhs.severity != rhs.severity {return false}
+    if lhs.phase != rhs.phase {return false}
+    if lhs.detail != rhs.detail {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

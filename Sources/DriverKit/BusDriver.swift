@@ -53,6 +53,20 @@ public protocol BusDriver: Actor {
     /// Says what crosses the wire from now on, or no longer.
     func trace(_ on: Bool)
 
+    /// Begins a task that its identity names; it says what it finds with ``DriverOutlet/taskStep(_:)`` and ends with exactly one
+    /// ``DriverOutlet/taskDone(_:)``. Returns at once; the work is done in ``turn()``, a short exchange at a time. May be called on a
+    /// driver that is configured and not started: then only tasks that need no port can be done.
+    func begin(_ task: DriverTask)
+
+    /// Whether a task is under way: then ``turn()`` is called also before ``start()``. False where a driver does not say.
+    var hasTasks: Bool { get }
+
+    /// Nobody waits for this task any more; it still ends with its `TaskDone`.
+    func cancel(_ task: UInt64)
+
+    /// Where UTC stands against boot time, for readings that are due at a quarter hour.
+    func clock(_ clock: DriverSetClock)
+
     /// Closes the port. Nothing else is called afterwards.
     func stop()
 }
@@ -60,6 +74,10 @@ public protocol BusDriver: Actor {
 extension BusDriver {
     public func longestExchange() -> Duration { .seconds(1) }
     public func remembered(device: String, key: String) {}
+    public var hasTasks: Bool { false }
+    public func begin(_ task: DriverTask) {}
+    public func cancel(_ task: UInt64) {}
+    public func clock(_ clock: DriverSetClock) {}
 }
 
 /// Who a driver is; goes into its hello.
@@ -67,18 +85,22 @@ public struct DriverIdentity: Sendable {
     public let name: String
     public let version: String
     public let actions: [String]
+    /// Names that ``BusDriver/begin(_:)`` takes.
+    public let tasks: [String]
     public let busOptions: [DriverOptionDescription]
     public let deviceOptions: [DriverOptionDescription]
     /// Longest time that one turn may take; the runtime restarts the driver after it.
     public let stallAfter: Duration
 
     public init(
-        name: String, version: String, actions: [String] = [], busOptions: [DriverOptionDescription] = [],
+        name: String, version: String, actions: [String] = [], tasks: [String] = [],
+        busOptions: [DriverOptionDescription] = [],
         deviceOptions: [DriverOptionDescription] = [], stallAfter: Duration = .seconds(10)
     ) {
         self.name = name
         self.version = version
         self.actions = actions
+        self.tasks = tasks
         self.busOptions = busOptions
         self.deviceOptions = deviceOptions
         self.stallAfter = stallAfter
@@ -115,6 +137,26 @@ public protocol DriverOutlet: Sendable {
     func event(_ event: DriverEvent)
     func traceRecord(_ record: DriverTraceRecord)
     func remember(_ memory: DriverMemory)
+    func taskStep(_ step: DriverTaskStep)
+    func taskDone(_ done: DriverTaskDone)
     /// A line on stderr, for the gateway's log.
     func log(_ line: String)
+}
+
+extension DriverOutlet {
+    // An outlet that records only what a bus says by itself needs no more.
+    public func taskStep(_ step: DriverTaskStep) {}
+    public func taskDone(_ done: DriverTaskDone) {}
+}
+
+extension BusDriver {
+    /// What a driver without tasks answers to each.
+    public static func unknownTask(_ task: DriverTask) -> DriverTaskDone {
+        var done = DriverTaskDone()
+        done.request = task.request
+        done.failure =
+            "the driver \(identity.name) knows no task \"\(task.name)\""
+            + (identity.tasks.isEmpty ? "" : "; it knows \(identity.tasks.joined(separator: ", "))")
+        return done
+    }
 }

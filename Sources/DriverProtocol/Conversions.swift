@@ -49,6 +49,9 @@ extension DriverPointDescription {
         if let rollover = point.rollover { self.rollover = DriverDecimal(rollover) }
         obis = point.obis ?? ""
         intervalMs = UInt64(max(0, point.interval.wholeMilliseconds))
+        basis = point.basis
+        derived = point.isDerived
+        identity = point.isIdentity
     }
 
     public var telemetry: PointDescriptor {
@@ -62,6 +65,7 @@ extension DriverPointDescription {
         return PointDescriptor(
             name: name, kind: known, unit: unit, isWritable: writable, minimum: hasMinimum ? minimum.exact : nil,
             maximum: hasMaximum ? maximum.exact : nil, rollover: hasRollover ? rollover.exact : nil,
-            obis: obis.isEmpty ? nil : obis, interval: .milliseconds(Int64(min(intervalMs, 1 << 40))))
+            obis: obis.isEmpty ? nil : obis, interval: .milliseconds(Int64(min(intervalMs, 1 << 40))),
+            basis: basis, isDerived: derived, isIdentity: identity)
     }
 }

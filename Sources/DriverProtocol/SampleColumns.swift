@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 public import Telemetry
 
 /// Why the columns of a `Samples` message do not fit together.
@@ -36,6 +37,7 @@ extension DriverSamples {
             }
         }
         if kinds.contains(where: { $0 != 1 }) { kind = kinds }
+        if samples.contains(where: { !$0.raw.isEmpty }) { raw = samples.map { Data($0.raw) } }
     }
 
     /// Columns into rows.
@@ -45,7 +47,7 @@ extension DriverSamples {
     public func rows(points: Int) throws(SampleColumnsError) -> [Sample] {
         let count = point.count
         guard offsetNs.isEmpty || offsetNs.count == count, quality.isEmpty || quality.count == count,
-            kind.isEmpty || kind.count == count
+            kind.isEmpty || kind.count == count, raw.isEmpty || raw.count == count
         else { throw SampleColumnsError(description: "columns of different length in samples of device \(device)") }
         var rows: [Sample] = []
         rows.reserveCapacity(count)
@@ -86,7 +88,8 @@ extension DriverSamples {
             rows.append(
                 Sample(
                     point: Int(point[row]), value: value, quality: known,
-                    acquired: BootInstant(nanoseconds: Int64(truncatingIfNeeded: stamp))))
+                    acquired: BootInstant(nanoseconds: Int64(truncatingIfNeeded: stamp)),
+                    raw: raw.isEmpty ? [] : Array(raw[row])))
         }
         guard numbers == mantissa.count, numbers == exponent.count, flags == flag.count, texts == text.count else {
             throw SampleColumnsError(description: "more values than rows in samples of device \(device)")

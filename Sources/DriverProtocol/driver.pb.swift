@@ -157,6 +157,30 @@ public nonisolated struct DriverToDriver: Sendable {
     set {message = .shutdown(newValue)}
   }
 
+  public var task: DriverTask {
+    get {
+      if case .task(let v)? = message {return v}
+      return DriverTask()
+    }
+    set {message = .task(newValue)}
+  }
+
+  public var cancelTask: DriverCancelTask {
+    get {
+      if case .cancelTask(let v)? = message {return v}
+      return DriverCancelTask()
+    }
+    set {message = .cancelTask(newValue)}
+  }
+
+  public var setClock: DriverSetClock {
+    get {
+      if case .setClock(let v)? = message {return v}
+      return DriverSetClock()
+    }
+    set {message = .setClock(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -169,6 +193,9 @@ public nonisolated struct DriverToDriver: Sendable {
     case statisticsRequest(DriverStatisticsRequest)
     case remembered(DriverRemembered)
     case shutdown(DriverShutdown)
+    case task(DriverTask)
+    case cancelTask(DriverCancelTask)
+    case setClock(DriverSetClock)
 
   }
 
@@ -280,6 +307,12 @@ public nonisolated struct DriverPointRequest: Sendable {
   public var intervalMs: UInt64 = 0
 
   public var excluded: Bool = false
+
+  /// Samples of this point carry its registers as they came.
+  public var raw: Bool = false
+
+  /// Besides its interval: a reading is due at each UTC multiple of this, ahead of other polling; 0: none. Needs SetClock.
+  public var boundaryMs: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -424,6 +457,65 @@ public nonisolated struct DriverStatisticsRequest: Sendable {
   public init() {}
 }
 
+/// Something that takes many exchanges: "scan", "raw", "sniff", "plan", ... as the driver's hello names them. Runs between
+/// polls where it can. Answered by any number of TaskStep and one TaskDone. A driver that was only configured (check_only or
+/// not started) does the tasks that need no port.
+public nonisolated struct DriverTask: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var request: UInt64 = 0
+
+  public var name: String = String()
+
+  /// A map; which keys it takes is the task's own affair.
+  public var arguments: DriverNode {
+    get {_arguments ?? DriverNode()}
+    set {_arguments = newValue}
+  }
+  /// Returns true if `arguments` has been explicitly set.
+  public var hasArguments: Bool {self._arguments != nil}
+  /// Clears the value of `arguments`. Subsequent reads from it will return its default value.
+  public mutating func clearArguments() {self._arguments = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _arguments: DriverNode? = nil
+}
+
+/// Nobody waits for the task any more: it ends after the exchange on the wire, with TaskDone.
+public nonisolated struct DriverCancelTask: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var request: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Where UTC stands against boot time. Sent after Started and whenever it changes by more than a millisecond.
+public nonisolated struct DriverSetClock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// UTC in nanoseconds since 1970, minus boot time.
+  public var utcMinusBootNs: Int64 = 0
+
+  /// False: nothing is aligned to it.
+  public var trusted: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// The runtime has a Memory on disk.
 public nonisolated struct DriverRemembered: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -450,117 +542,139 @@ public nonisolated struct DriverShutdown: Sendable {
   public init() {}
 }
 
-public nonisolated struct DriverFromDriver: Sendable {
+public nonisolated struct DriverFromDriver: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var version: UInt32 = 0
+  public var version: UInt32 {
+    get {_storage._version}
+    set {_uniqueStorage()._version = newValue}
+  }
 
-  public var message: DriverFromDriver.OneOf_Message? = nil
+  public var message: OneOf_Message? {
+    get {return _storage._message}
+    set {_uniqueStorage()._message = newValue}
+  }
 
   public var hello: DriverDriverHello {
     get {
-      if case .hello(let v)? = message {return v}
+      if case .hello(let v)? = _storage._message {return v}
       return DriverDriverHello()
     }
-    set {message = .hello(newValue)}
+    set {_uniqueStorage()._message = .hello(newValue)}
   }
 
   public var configured: DriverConfigured {
     get {
-      if case .configured(let v)? = message {return v}
+      if case .configured(let v)? = _storage._message {return v}
       return DriverConfigured()
     }
-    set {message = .configured(newValue)}
+    set {_uniqueStorage()._message = .configured(newValue)}
   }
 
   public var started: DriverStarted {
     get {
-      if case .started(let v)? = message {return v}
+      if case .started(let v)? = _storage._message {return v}
       return DriverStarted()
     }
-    set {message = .started(newValue)}
+    set {_uniqueStorage()._message = .started(newValue)}
   }
 
   public var startFailed: DriverStartFailed {
     get {
-      if case .startFailed(let v)? = message {return v}
+      if case .startFailed(let v)? = _storage._message {return v}
       return DriverStartFailed()
     }
-    set {message = .startFailed(newValue)}
+    set {_uniqueStorage()._message = .startFailed(newValue)}
   }
 
   public var samples: DriverSamples {
     get {
-      if case .samples(let v)? = message {return v}
+      if case .samples(let v)? = _storage._message {return v}
       return DriverSamples()
     }
-    set {message = .samples(newValue)}
+    set {_uniqueStorage()._message = .samples(newValue)}
   }
 
   public var queryDone: DriverQueryDone {
     get {
-      if case .queryDone(let v)? = message {return v}
+      if case .queryDone(let v)? = _storage._message {return v}
       return DriverQueryDone()
     }
-    set {message = .queryDone(newValue)}
+    set {_uniqueStorage()._message = .queryDone(newValue)}
   }
 
   public var commandDone: DriverCommandDone {
     get {
-      if case .commandDone(let v)? = message {return v}
+      if case .commandDone(let v)? = _storage._message {return v}
       return DriverCommandDone()
     }
-    set {message = .commandDone(newValue)}
+    set {_uniqueStorage()._message = .commandDone(newValue)}
   }
 
   public var deviceState: DriverDeviceState {
     get {
-      if case .deviceState(let v)? = message {return v}
+      if case .deviceState(let v)? = _storage._message {return v}
       return DriverDeviceState()
     }
-    set {message = .deviceState(newValue)}
+    set {_uniqueStorage()._message = .deviceState(newValue)}
   }
 
   public var heartbeat: DriverHeartbeat {
     get {
-      if case .heartbeat(let v)? = message {return v}
+      if case .heartbeat(let v)? = _storage._message {return v}
       return DriverHeartbeat()
     }
-    set {message = .heartbeat(newValue)}
+    set {_uniqueStorage()._message = .heartbeat(newValue)}
   }
 
   public var event: DriverEvent {
     get {
-      if case .event(let v)? = message {return v}
+      if case .event(let v)? = _storage._message {return v}
       return DriverEvent()
     }
-    set {message = .event(newValue)}
+    set {_uniqueStorage()._message = .event(newValue)}
   }
 
   public var traceRecord: DriverTraceRecord {
     get {
-      if case .traceRecord(let v)? = message {return v}
+      if case .traceRecord(let v)? = _storage._message {return v}
       return DriverTraceRecord()
     }
-    set {message = .traceRecord(newValue)}
+    set {_uniqueStorage()._message = .traceRecord(newValue)}
   }
 
   public var statistics: DriverStatistics {
     get {
-      if case .statistics(let v)? = message {return v}
+      if case .statistics(let v)? = _storage._message {return v}
       return DriverStatistics()
     }
-    set {message = .statistics(newValue)}
+    set {_uniqueStorage()._message = .statistics(newValue)}
   }
 
   public var remember: DriverMemory {
     get {
-      if case .remember(let v)? = message {return v}
+      if case .remember(let v)? = _storage._message {return v}
       return DriverMemory()
     }
-    set {message = .remember(newValue)}
+    set {_uniqueStorage()._message = .remember(newValue)}
+  }
+
+  public var taskStep: DriverTaskStep {
+    get {
+      if case .taskStep(let v)? = _storage._message {return v}
+      return DriverTaskStep()
+    }
+    set {_uniqueStorage()._message = .taskStep(newValue)}
+  }
+
+  public var taskDone: DriverTaskDone {
+    get {
+      if case .taskDone(let v)? = _storage._message {return v}
+      return DriverTaskDone()
+    }
+    set {_uniqueStorage()._message = .taskDone(newValue)}
   }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -579,10 +693,14 @@ public nonisolated struct DriverFromDriver: Sendable {
     case traceRecord(DriverTraceRecord)
     case statistics(DriverStatistics)
     case remember(DriverMemory)
+    case taskStep(DriverTaskStep)
+    case taskDone(DriverTaskDone)
 
   }
 
   public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct DriverDriverHello: Sendable {
@@ -607,6 +725,9 @@ public nonisolated struct DriverDriverHello: Sendable {
 
   /// This long without a heartbeat that shows progress and the runtime restarts the driver; 0: 10 s.
   public var stallAfterMs: UInt64 = 0
+
+  /// Names of the tasks that Task may carry.
+  public var tasks: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -777,6 +898,23 @@ public nonisolated struct DriverDeviceDescription: Sendable {
   /// One line for people: "address 3", "192.0.2.17:502 unit 1".
   public var address: String = String()
 
+  /// Facts of the installation that a bill depends on, for /devices: ct_ratio 40, invert true, pulse 0.01 m3.
+  public var facts: [DriverFact] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct DriverFact: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var name: String = String()
+
+  public var value: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -826,6 +964,16 @@ public nonisolated struct DriverPointDescription: Sendable {
   public var obis: String = String()
 
   public var intervalMs: UInt64 = 0
+
+  /// Everything that turns the register into the value and may change by a person's hand: ratio, pulse, inversion, profile's
+  /// scale. A counter whose basis differs from the last run's begins a new epoch.
+  public var basis: String = String()
+
+  /// Computed from other values of the profile, not read.
+  public var derived: Bool = false
+
+  /// The text by which the device is known (a serial number): a counter's step back is judged by it.
+  public var identity: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -936,6 +1084,9 @@ public nonisolated struct DriverSamples: Sendable {
   public var flag: [Bool] = []
 
   public var text: [String] = []
+
+  /// Registers as they came, high byte first; one per row, or empty: none asked for.
+  public var raw: [Data] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1205,9 +1356,66 @@ public nonisolated struct DriverTraceRecord: Sendable {
   /// Decoded, one line.
   public var text: String = String()
 
+  public var hasDevice_p: Bool = false
+
+  public var device: UInt32 = 0
+
+  /// The exchange came to nothing, or was refused.
+  public var failed: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+/// Something a task has found, or how far it is. A map with the key "line" is meant for a person as it stands.
+public nonisolated struct DriverTaskStep: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var request: UInt64 = 0
+
+  public var content: DriverNode {
+    get {_content ?? DriverNode()}
+    set {_content = newValue}
+  }
+  /// Returns true if `content` has been explicitly set.
+  public var hasContent: Bool {self._content != nil}
+  /// Clears the value of `content`. Subsequent reads from it will return its default value.
+  public mutating func clearContent() {self._content = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _content: DriverNode? = nil
+}
+
+public nonisolated struct DriverTaskDone: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var request: UInt64 = 0
+
+  /// Empty when it went well.
+  public var failure: String = String()
+
+  public var result: DriverNode {
+    get {_result ?? DriverNode()}
+    set {_result = newValue}
+  }
+  /// Returns true if `result` has been explicitly set.
+  public var hasResult: Bool {self._result != nil}
+  /// Clears the value of `result`. Subsequent reads from it will return its default value.
+  public mutating func clearResult() {self._result = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _result: DriverNode? = nil
 }
 
 public nonisolated struct DriverStatistics: Sendable {
@@ -1237,6 +1445,54 @@ public nonisolated struct DriverStatistics: Sendable {
   public var brokenFrames: UInt64 = 0
 
   public var exceptions: UInt64 = 0
+
+  /// Answers that came after their time-out; answers of a unit that was not asked; our own bytes heard again.
+  public var lateAnswers: UInt64 = 0
+
+  public var foreignAnswers: UInt64 = 0
+
+  public var echoes: UInt64 = 0
+
+  public var devices: [DriverDeviceStatistics] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Since the driver's start, latencies over the newest few hundred exchanges.
+public nonisolated struct DriverDeviceStatistics: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var device: UInt32 = 0
+
+  public var requests: UInt64 = 0
+
+  public var answers: UInt64 = 0
+
+  public var timeouts: UInt64 = 0
+
+  public var brokenFrames: UInt64 = 0
+
+  public var exceptions: UInt64 = 0
+
+  /// From the end of the request to the first byte of the answer.
+  public var latencyP50Us: UInt64 = 0
+
+  public var latencyP95Us: UInt64 = 0
+
+  public var latencyP99Us: UInt64 = 0
+
+  public var latencyMaxUs: UInt64 = 0
+
+  /// The time-out in force: learned, within the profile's and the bus's bounds.
+  public var timeoutUs: UInt64 = 0
+
+  public var missedIntervals: UInt64 = 0
+
+  public var busUs: UInt64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1439,7 +1695,7 @@ nonisolated extension DriverPriority: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension DriverToDriver: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ToDriver"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}hello\0\u{1}configure\0\u{1}start\0\u{1}query\0\u{1}command\0\u{3}set_trace\0\u{3}statistics_request\0\u{1}remembered\0\u{1}shutdown\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}hello\0\u{1}configure\0\u{1}start\0\u{1}query\0\u{1}command\0\u{3}set_trace\0\u{3}statistics_request\0\u{1}remembered\0\u{1}shutdown\0\u{1}task\0\u{3}cancel_task\0\u{3}set_clock\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1565,6 +1821,45 @@ nonisolated extension DriverToDriver: SwiftProtobuf.Message, SwiftProtobuf._Mess
           self.message = .shutdown(v)
         }
       }()
+      case 11: try {
+        var v: DriverTask?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .task(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .task(v)
+        }
+      }()
+      case 12: try {
+        var v: DriverCancelTask?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .cancelTask(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .cancelTask(v)
+        }
+      }()
+      case 13: try {
+        var v: DriverSetClock?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .setClock(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .setClock(v)
+        }
+      }()
       default: break
       }
     }
@@ -1614,6 +1909,18 @@ nonisolated extension DriverToDriver: SwiftProtobuf.Message, SwiftProtobuf._Mess
     case .shutdown?: try {
       guard case .shutdown(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    }()
+    case .task?: try {
+      guard case .task(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    }()
+    case .cancelTask?: try {
+      guard case .cancelTask(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    }()
+    case .setClock?: try {
+      guard case .setClock(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
     }()
     case nil: break
     }
@@ -1798,7 +2105,7 @@ nonisolated extension DriverDevice: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension DriverPointRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".PointRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}point\0\u{3}interval_ms\0\u{1}excluded\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}point\0\u{3}interval_ms\0\u{1}excluded\0\u{1}raw\0\u{3}boundary_ms\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1809,6 +2116,8 @@ nonisolated extension DriverPointRequest: SwiftProtobuf.Message, SwiftProtobuf._
       case 1: try { try decoder.decodeSingularStringField(value: &self.point) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.intervalMs) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.excluded) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.raw) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.boundaryMs) }()
       default: break
       }
     }
@@ -1824,6 +2133,12 @@ nonisolated extension DriverPointRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if self.excluded != false {
       try visitor.visitSingularBoolField(value: self.excluded, fieldNumber: 3)
     }
+    if self.raw != false {
+      try visitor.visitSingularBoolField(value: self.raw, fieldNumber: 4)
+    }
+    if self.boundaryMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.boundaryMs, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1831,6 +2146,8 @@ nonisolated extension DriverPointRequest: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.point != rhs.point {return false}
     if lhs.intervalMs != rhs.intervalMs {return false}
     if lhs.excluded != rhs.excluded {return false}
+    if lhs.raw != rhs.raw {return false}
+    if lhs.boundaryMs != rhs.boundaryMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2113,6 +2430,115 @@ nonisolated extension DriverStatisticsRequest: SwiftProtobuf.Message, SwiftProto
   }
 }
 
+nonisolated extension DriverTask: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Task"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}name\0\u{1}arguments\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._arguments) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.request != 0 {
+      try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
+    }
+    try { if let v = self._arguments {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: DriverTask, rhs: DriverTask) -> Bool {
+    if lhs.request != rhs.request {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs._arguments != rhs._arguments {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension DriverCancelTask: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CancelTask"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.request != 0 {
+      try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: DriverCancelTask, rhs: DriverCancelTask) -> Bool {
+    if lhs.request != rhs.request {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension DriverSetClock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SetClock"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}utc_minus_boot_ns\0\u{1}trusted\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.utcMinusBootNs) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.trusted) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.utcMinusBootNs != 0 {
+      try visitor.visitSingularInt64Field(value: self.utcMinusBootNs, fieldNumber: 1)
+    }
+    if self.trusted != false {
+      try visitor.visitSingularBoolField(value: self.trusted, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: DriverSetClock, rhs: DriverSetClock) -> Bool {
+    if lhs.utcMinusBootNs != rhs.utcMinusBootNs {return false}
+    if lhs.trusted != rhs.trusted {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension DriverRemembered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Remembered"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}device\0\u{1}key\0")
@@ -2169,258 +2595,330 @@ nonisolated extension DriverShutdown: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension DriverFromDriver: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".FromDriver"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}hello\0\u{1}configured\0\u{1}started\0\u{3}start_failed\0\u{1}samples\0\u{3}query_done\0\u{3}command_done\0\u{3}device_state\0\u{1}heartbeat\0\u{1}event\0\u{3}trace_record\0\u{1}statistics\0\u{1}remember\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}hello\0\u{1}configured\0\u{1}started\0\u{3}start_failed\0\u{1}samples\0\u{3}query_done\0\u{3}command_done\0\u{3}device_state\0\u{1}heartbeat\0\u{1}event\0\u{3}trace_record\0\u{1}statistics\0\u{1}remember\0\u{3}task_step\0\u{3}task_done\0")
+
+  fileprivate class _StorageClass {
+    var _version: UInt32 = 0
+    var _message: DriverFromDriver.OneOf_Message?
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _version = source._version
+      _message = source._message
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.version) }()
-      case 2: try {
-        var v: DriverDriverHello?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .hello(let m) = current {v = m}
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt32Field(value: &_storage._version) }()
+        case 2: try {
+          var v: DriverDriverHello?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .hello(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .hello(v)
+          }
+        }()
+        case 3: try {
+          var v: DriverConfigured?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .configured(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .configured(v)
+          }
+        }()
+        case 4: try {
+          var v: DriverStarted?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .started(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .started(v)
+          }
+        }()
+        case 5: try {
+          var v: DriverStartFailed?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .startFailed(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .startFailed(v)
+          }
+        }()
+        case 6: try {
+          var v: DriverSamples?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .samples(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .samples(v)
+          }
+        }()
+        case 7: try {
+          var v: DriverQueryDone?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .queryDone(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .queryDone(v)
+          }
+        }()
+        case 8: try {
+          var v: DriverCommandDone?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .commandDone(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .commandDone(v)
+          }
+        }()
+        case 9: try {
+          var v: DriverDeviceState?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .deviceState(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .deviceState(v)
+          }
+        }()
+        case 10: try {
+          var v: DriverHeartbeat?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .heartbeat(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .heartbeat(v)
+          }
+        }()
+        case 11: try {
+          var v: DriverEvent?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .event(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .event(v)
+          }
+        }()
+        case 12: try {
+          var v: DriverTraceRecord?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .traceRecord(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .traceRecord(v)
+          }
+        }()
+        case 13: try {
+          var v: DriverStatistics?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .statistics(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .statistics(v)
+          }
+        }()
+        case 14: try {
+          var v: DriverMemory?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .remember(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .remember(v)
+          }
+        }()
+        case 15: try {
+          var v: DriverTaskStep?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .taskStep(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .taskStep(v)
+          }
+        }()
+        case 16: try {
+          var v: DriverTaskDone?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .taskDone(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .taskDone(v)
+          }
+        }()
+        default: break
         }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .hello(v)
-        }
-      }()
-      case 3: try {
-        var v: DriverConfigured?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .configured(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .configured(v)
-        }
-      }()
-      case 4: try {
-        var v: DriverStarted?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .started(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .started(v)
-        }
-      }()
-      case 5: try {
-        var v: DriverStartFailed?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .startFailed(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .startFailed(v)
-        }
-      }()
-      case 6: try {
-        var v: DriverSamples?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .samples(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .samples(v)
-        }
-      }()
-      case 7: try {
-        var v: DriverQueryDone?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .queryDone(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .queryDone(v)
-        }
-      }()
-      case 8: try {
-        var v: DriverCommandDone?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .commandDone(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .commandDone(v)
-        }
-      }()
-      case 9: try {
-        var v: DriverDeviceState?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .deviceState(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .deviceState(v)
-        }
-      }()
-      case 10: try {
-        var v: DriverHeartbeat?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .heartbeat(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .heartbeat(v)
-        }
-      }()
-      case 11: try {
-        var v: DriverEvent?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .event(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .event(v)
-        }
-      }()
-      case 12: try {
-        var v: DriverTraceRecord?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .traceRecord(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .traceRecord(v)
-        }
-      }()
-      case 13: try {
-        var v: DriverStatistics?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .statistics(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .statistics(v)
-        }
-      }()
-      case 14: try {
-        var v: DriverMemory?
-        var hadOneofValue = false
-        if let current = self.message {
-          hadOneofValue = true
-          if case .remember(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.message = .remember(v)
-        }
-      }()
-      default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.version != 0 {
-      try visitor.visitSingularUInt32Field(value: self.version, fieldNumber: 1)
-    }
-    switch self.message {
-    case .hello?: try {
-      guard case .hello(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    }()
-    case .configured?: try {
-      guard case .configured(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
-    }()
-    case .started?: try {
-      guard case .started(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
-    }()
-    case .startFailed?: try {
-      guard case .startFailed(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
-    }()
-    case .samples?: try {
-      guard case .samples(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
-    }()
-    case .queryDone?: try {
-      guard case .queryDone(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-    }()
-    case .commandDone?: try {
-      guard case .commandDone(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
-    }()
-    case .deviceState?: try {
-      guard case .deviceState(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
-    }()
-    case .heartbeat?: try {
-      guard case .heartbeat(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
-    }()
-    case .event?: try {
-      guard case .event(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
-    }()
-    case .traceRecord?: try {
-      guard case .traceRecord(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
-    }()
-    case .statistics?: try {
-      guard case .statistics(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
-    }()
-    case .remember?: try {
-      guard case .remember(let v)? = self.message else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
-    }()
-    case nil: break
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._version != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._version, fieldNumber: 1)
+      }
+      switch _storage._message {
+      case .hello?: try {
+        guard case .hello(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      }()
+      case .configured?: try {
+        guard case .configured(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      }()
+      case .started?: try {
+        guard case .started(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      }()
+      case .startFailed?: try {
+        guard case .startFailed(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      }()
+      case .samples?: try {
+        guard case .samples(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      }()
+      case .queryDone?: try {
+        guard case .queryDone(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      }()
+      case .commandDone?: try {
+        guard case .commandDone(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      }()
+      case .deviceState?: try {
+        guard case .deviceState(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      }()
+      case .heartbeat?: try {
+        guard case .heartbeat(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      }()
+      case .event?: try {
+        guard case .event(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      }()
+      case .traceRecord?: try {
+        guard case .traceRecord(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      }()
+      case .statistics?: try {
+        guard case .statistics(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      }()
+      case .remember?: try {
+        guard case .remember(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      }()
+      case .taskStep?: try {
+        guard case .taskStep(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      }()
+      case .taskDone?: try {
+        guard case .taskDone(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      }()
+      case nil: break
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: DriverFromDriver, rhs: DriverFromDriver) -> Bool {
-    if lhs.version != rhs.version {return false}
-    if lhs.message != rhs.message {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._version != rhs_storage._version {return false}
+        if _storage._message != rhs_storage._message {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2428,7 +2926,7 @@ nonisolated extension DriverFromDriver: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension DriverDriverHello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DriverHello"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}driver_version\0\u{3}protocol_version\0\u{1}actions\0\u{3}bus_options\0\u{3}device_options\0\u{3}stall_after_ms\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}driver_version\0\u{3}protocol_version\0\u{1}actions\0\u{3}bus_options\0\u{3}device_options\0\u{3}stall_after_ms\0\u{1}tasks\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2443,6 +2941,7 @@ nonisolated extension DriverDriverHello: SwiftProtobuf.Message, SwiftProtobuf._M
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.busOptions) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.deviceOptions) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.stallAfterMs) }()
+      case 8: try { try decoder.decodeRepeatedStringField(value: &self.tasks) }()
       default: break
       }
     }
@@ -2470,6 +2969,9 @@ nonisolated extension DriverDriverHello: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.stallAfterMs != 0 {
       try visitor.visitSingularUInt64Field(value: self.stallAfterMs, fieldNumber: 7)
     }
+    if !self.tasks.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.tasks, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2481,6 +2983,7 @@ nonisolated extension DriverDriverHello: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.busOptions != rhs.busOptions {return false}
     if lhs.deviceOptions != rhs.deviceOptions {return false}
     if lhs.stallAfterMs != rhs.stallAfterMs {return false}
+    if lhs.tasks != rhs.tasks {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2641,7 +3144,7 @@ nonisolated extension DriverDiagnostic.Subject: SwiftProtobuf._ProtoNameProvidin
 
 nonisolated extension DriverDeviceDescription: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DeviceDescription"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}usable\0\u{1}points\0\u{3}profile_version\0\u{3}is_lamp\0\u{1}address\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}usable\0\u{1}points\0\u{3}profile_version\0\u{3}is_lamp\0\u{1}address\0\u{1}facts\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2655,6 +3158,7 @@ nonisolated extension DriverDeviceDescription: SwiftProtobuf.Message, SwiftProto
       case 4: try { try decoder.decodeSingularStringField(value: &self.profileVersion) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.isLamp) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.address) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.facts) }()
       default: break
       }
     }
@@ -2679,6 +3183,9 @@ nonisolated extension DriverDeviceDescription: SwiftProtobuf.Message, SwiftProto
     if !self.address.isEmpty {
       try visitor.visitSingularStringField(value: self.address, fieldNumber: 6)
     }
+    if !self.facts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.facts, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2689,6 +3196,42 @@ nonisolated extension DriverDeviceDescription: SwiftProtobuf.Message, SwiftProto
     if lhs.profileVersion != rhs.profileVersion {return false}
     if lhs.isLamp != rhs.isLamp {return false}
     if lhs.address != rhs.address {return false}
+    if lhs.facts != rhs.facts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension DriverFact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Fact"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}value\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.value) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularStringField(value: self.value, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: DriverFact, rhs: DriverFact) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2696,7 +3239,7 @@ nonisolated extension DriverDeviceDescription: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension DriverPointDescription: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".PointDescription"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}kind\0\u{1}unit\0\u{1}writable\0\u{1}minimum\0\u{1}maximum\0\u{1}rollover\0\u{1}obis\0\u{3}interval_ms\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}kind\0\u{1}unit\0\u{1}writable\0\u{1}minimum\0\u{1}maximum\0\u{1}rollover\0\u{1}obis\0\u{3}interval_ms\0\u{1}basis\0\u{1}derived\0\u{1}identity\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2713,6 +3256,9 @@ nonisolated extension DriverPointDescription: SwiftProtobuf.Message, SwiftProtob
       case 7: try { try decoder.decodeSingularMessageField(value: &self._rollover) }()
       case 8: try { try decoder.decodeSingularStringField(value: &self.obis) }()
       case 9: try { try decoder.decodeSingularUInt64Field(value: &self.intervalMs) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.basis) }()
+      case 11: try { try decoder.decodeSingularBoolField(value: &self.derived) }()
+      case 12: try { try decoder.decodeSingularBoolField(value: &self.identity) }()
       default: break
       }
     }
@@ -2750,6 +3296,15 @@ nonisolated extension DriverPointDescription: SwiftProtobuf.Message, SwiftProtob
     if self.intervalMs != 0 {
       try visitor.visitSingularUInt64Field(value: self.intervalMs, fieldNumber: 9)
     }
+    if !self.basis.isEmpty {
+      try visitor.visitSingularStringField(value: self.basis, fieldNumber: 10)
+    }
+    if self.derived != false {
+      try visitor.visitSingularBoolField(value: self.derived, fieldNumber: 11)
+    }
+    if self.identity != false {
+      try visitor.visitSingularBoolField(value: self.identity, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2763,6 +3318,9 @@ nonisolated extension DriverPointDescription: SwiftProtobuf.Message, SwiftProtob
     if lhs._rollover != rhs._rollover {return false}
     if lhs.obis != rhs.obis {return false}
     if lhs.intervalMs != rhs.intervalMs {return false}
+    if lhs.basis != rhs.basis {return false}
+    if lhs.derived != rhs.derived {return false}
+    if lhs.identity != rhs.identity {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2839,7 +3397,7 @@ nonisolated extension DriverStartFailed: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension DriverSamples: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Samples"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}device\0\u{3}boot_ns\0\u{1}point\0\u{3}offset_ns\0\u{1}quality\0\u{1}kind\0\u{1}mantissa\0\u{1}exponent\0\u{1}flag\0\u{1}text\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}device\0\u{3}boot_ns\0\u{1}point\0\u{3}offset_ns\0\u{1}quality\0\u{1}kind\0\u{1}mantissa\0\u{1}exponent\0\u{1}flag\0\u{1}text\0\u{1}raw\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2857,6 +3415,7 @@ nonisolated extension DriverSamples: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 8: try { try decoder.decodeRepeatedSInt32Field(value: &self.exponent) }()
       case 9: try { try decoder.decodeRepeatedBoolField(value: &self.flag) }()
       case 10: try { try decoder.decodeRepeatedStringField(value: &self.text) }()
+      case 11: try { try decoder.decodeRepeatedBytesField(value: &self.raw) }()
       default: break
       }
     }
@@ -2893,6 +3452,9 @@ nonisolated extension DriverSamples: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.text.isEmpty {
       try visitor.visitRepeatedStringField(value: self.text, fieldNumber: 10)
     }
+    if !self.raw.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.raw, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2907,6 +3469,7 @@ nonisolated extension DriverSamples: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.exponent != rhs.exponent {return false}
     if lhs.flag != rhs.flag {return false}
     if lhs.text != rhs.text {return false}
+    if lhs.raw != rhs.raw {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3190,7 +3753,7 @@ nonisolated extension DriverEvent: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension DriverTraceRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TraceRecord"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}boot_ns\0\u{1}sent\0\u{1}data\0\u{1}text\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}boot_ns\0\u{1}sent\0\u{1}data\0\u{1}text\0\u{3}has_device\0\u{1}device\0\u{1}failed\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3202,6 +3765,9 @@ nonisolated extension DriverTraceRecord: SwiftProtobuf.Message, SwiftProtobuf._M
       case 2: try { try decoder.decodeSingularBoolField(value: &self.sent) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.data) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.hasDevice_p) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.device) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.failed) }()
       default: break
       }
     }
@@ -3220,6 +3786,15 @@ nonisolated extension DriverTraceRecord: SwiftProtobuf.Message, SwiftProtobuf._M
     if !self.text.isEmpty {
       try visitor.visitSingularStringField(value: self.text, fieldNumber: 4)
     }
+    if self.hasDevice_p != false {
+      try visitor.visitSingularBoolField(value: self.hasDevice_p, fieldNumber: 5)
+    }
+    if self.device != 0 {
+      try visitor.visitSingularUInt32Field(value: self.device, fieldNumber: 6)
+    }
+    if self.failed != false {
+      try visitor.visitSingularBoolField(value: self.failed, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3228,6 +3803,92 @@ nonisolated extension DriverTraceRecord: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.sent != rhs.sent {return false}
     if lhs.data != rhs.data {return false}
     if lhs.text != rhs.text {return false}
+    if lhs.hasDevice_p != rhs.hasDevice_p {return false}
+    if lhs.device != rhs.device {return false}
+    if lhs.failed != rhs.failed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension DriverTaskStep: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TaskStep"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}content\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._content) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.request != 0 {
+      try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
+    }
+    try { if let v = self._content {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: DriverTaskStep, rhs: DriverTaskStep) -> Bool {
+    if lhs.request != rhs.request {return false}
+    if lhs._content != rhs._content {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension DriverTaskDone: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TaskDone"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}failure\0\u{1}result\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.failure) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._result) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.request != 0 {
+      try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
+    }
+    if !self.failure.isEmpty {
+      try visitor.visitSingularStringField(value: self.failure, fieldNumber: 2)
+    }
+    try { if let v = self._result {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: DriverTaskDone, rhs: DriverTaskDone) -> Bool {
+    if lhs.request != rhs.request {return false}
+    if lhs.failure != rhs.failure {return false}
+    if lhs._result != rhs._result {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3235,7 +3896,7 @@ nonisolated extension DriverTraceRecord: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension DriverStatistics: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Statistics"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{3}window_us\0\u{3}data_us\0\u{3}silence_us\0\u{3}waiting_us\0\u{3}sick_us\0\u{1}requests\0\u{1}answers\0\u{1}timeouts\0\u{3}broken_frames\0\u{1}exceptions\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{3}window_us\0\u{3}data_us\0\u{3}silence_us\0\u{3}waiting_us\0\u{3}sick_us\0\u{1}requests\0\u{1}answers\0\u{1}timeouts\0\u{3}broken_frames\0\u{1}exceptions\0\u{3}late_answers\0\u{3}foreign_answers\0\u{1}echoes\0\u{1}devices\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3254,6 +3915,10 @@ nonisolated extension DriverStatistics: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 9: try { try decoder.decodeSingularUInt64Field(value: &self.timeouts) }()
       case 10: try { try decoder.decodeSingularUInt64Field(value: &self.brokenFrames) }()
       case 11: try { try decoder.decodeSingularUInt64Field(value: &self.exceptions) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.lateAnswers) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.foreignAnswers) }()
+      case 14: try { try decoder.decodeSingularUInt64Field(value: &self.echoes) }()
+      case 15: try { try decoder.decodeRepeatedMessageField(value: &self.devices) }()
       default: break
       }
     }
@@ -3293,6 +3958,18 @@ nonisolated extension DriverStatistics: SwiftProtobuf.Message, SwiftProtobuf._Me
     if self.exceptions != 0 {
       try visitor.visitSingularUInt64Field(value: self.exceptions, fieldNumber: 11)
     }
+    if self.lateAnswers != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lateAnswers, fieldNumber: 12)
+    }
+    if self.foreignAnswers != 0 {
+      try visitor.visitSingularUInt64Field(value: self.foreignAnswers, fieldNumber: 13)
+    }
+    if self.echoes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.echoes, fieldNumber: 14)
+    }
+    if !self.devices.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.devices, fieldNumber: 15)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3308,6 +3985,100 @@ nonisolated extension DriverStatistics: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.timeouts != rhs.timeouts {return false}
     if lhs.brokenFrames != rhs.brokenFrames {return false}
     if lhs.exceptions != rhs.exceptions {return false}
+    if lhs.lateAnswers != rhs.lateAnswers {return false}
+    if lhs.foreignAnswers != rhs.foreignAnswers {return false}
+    if lhs.echoes != rhs.echoes {return false}
+    if lhs.devices != rhs.devices {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension DriverDeviceStatistics: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeviceStatistics"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}device\0\u{1}requests\0\u{1}answers\0\u{1}timeouts\0\u{3}broken_frames\0\u{1}exceptions\0\u{3}latency_p50_us\0\u{3}latency_p95_us\0\u{3}latency_p99_us\0\u{3}latency_max_us\0\u{3}timeout_us\0\u{3}missed_intervals\0\u{3}bus_us\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.device) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.requests) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.answers) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.timeouts) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.brokenFrames) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.exceptions) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.latencyP50Us) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.latencyP95Us) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.latencyP99Us) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.latencyMaxUs) }()
+      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.timeoutUs) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self.missedIntervals) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.busUs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.device != 0 {
+      try visitor.visitSingularUInt32Field(value: self.device, fieldNumber: 1)
+    }
+    if self.requests != 0 {
+      try visitor.visitSingularUInt64Field(value: self.requests, fieldNumber: 2)
+    }
+    if self.answers != 0 {
+      try visitor.visitSingularUInt64Field(value: self.answers, fieldNumber: 3)
+    }
+    if self.timeouts != 0 {
+      try visitor.visitSingularUInt64Field(value: self.timeouts, fieldNumber: 4)
+    }
+    if self.brokenFrames != 0 {
+      try visitor.visitSingularUInt64Field(value: self.brokenFrames, fieldNumber: 5)
+    }
+    if self.exceptions != 0 {
+      try visitor.visitSingularUInt64Field(value: self.exceptions, fieldNumber: 6)
+    }
+    if self.latencyP50Us != 0 {
+      try visitor.visitSingularUInt64Field(value: self.latencyP50Us, fieldNumber: 7)
+    }
+    if self.latencyP95Us != 0 {
+      try visitor.visitSingularUInt64Field(value: self.latencyP95Us, fieldNumber: 8)
+    }
+    if self.latencyP99Us != 0 {
+      try visitor.visitSingularUInt64Field(value: self.latencyP99Us, fieldNumber: 9)
+    }
+    if self.latencyMaxUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.latencyMaxUs, fieldNumber: 10)
+    }
+    if self.timeoutUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.timeoutUs, fieldNumber: 11)
+    }
+    if self.missedIntervals != 0 {
+      try visitor.visitSingularUInt64Field(value: self.missedIntervals, fieldNumber: 12)
+    }
+    if self.busUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.busUs, fieldNumber: 13)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: DriverDeviceStatistics, rhs: DriverDeviceStatistics) -> Bool {
+    if lhs.device != rhs.device {return false}
+    if lhs.requests != rhs.requests {return false}
+    if lhs.answers != rhs.answers {return false}
+    if lhs.timeouts != rhs.timeouts {return false}
+    if lhs.brokenFrames != rhs.brokenFrames {return false}
+    if lhs.exceptions != rhs.exceptions {return false}
+    if lhs.latencyP50Us != rhs.latencyP50Us {return false}
+    if lhs.latencyP95Us != rhs.latencyP95Us {return false}
+    if lhs.latencyP99Us != rhs.latencyP99Us {return false}
+    if lhs.latencyMaxUs != rhs.latencyMaxUs {return false}
+    if lhs.timeoutUs != rhs.timeoutUs {return false}
+    if lhs.missedIntervals != rhs.missedIntervals {return false}
+    if lhs.busUs != rhs.busUs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

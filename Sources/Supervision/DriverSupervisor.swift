@@ -217,6 +217,8 @@ public actor DriverSupervisor {
         case .queryDone(let done)?: await answered("QueryDone", done.request, .query(done))
         case .commandDone(let done)?: await answered("CommandDone", done.request, .command(done))
         case .statistics(let sums)?: await answered("Statistics", sums.request, .statistics(sums))
+        case .taskStep?: await apply(.message("TaskStep"))
+        case .taskDone?: await apply(.message("TaskDone"))
         case nil: break
         }
     }

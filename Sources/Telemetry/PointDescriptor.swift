@@ -35,11 +35,18 @@ public struct PointDescriptor: Sendable, Hashable {
     public let obis: String?
     /// How often the driver reads it.
     public let interval: Duration
+    /// Everything that turns the register into the value and may change by a person's hand (ratio, pulse, inversion, scale), in words.
+    /// A counter whose basis differs from the last run's begins a new epoch.
+    public let basis: String
+    /// Computed from other values of the profile, not read.
+    public let isDerived: Bool
+    /// The text by which the device is known (a serial number): a counter's step back is judged by it.
+    public let isIdentity: Bool
 
     public init(
         name: String, kind: Kind, unit: String, isWritable: Bool = false, minimum: ExactDecimal? = nil,
         maximum: ExactDecimal? = nil, rollover: ExactDecimal? = nil, obis: String? = nil,
-        interval: Duration = .seconds(10)
+        interval: Duration = .seconds(10), basis: String = "", isDerived: Bool = false, isIdentity: Bool = false
     ) {
         self.name = name
         self.kind = kind
@@ -50,5 +57,8 @@ public struct PointDescriptor: Sendable, Hashable {
         self.rollover = rollover
         self.obis = obis
         self.interval = interval
+        self.basis = basis
+        self.isDerived = isDerived
+        self.isIdentity = isIdentity
     }
 }

@@ -5,12 +5,15 @@ public struct Sample: Sendable, Hashable {
     public let value: Value?
     public let quality: Quality
     public let acquired: BootInstant
+    /// The registers as they came, high byte first; empty unless they were asked for.
+    public let raw: [UInt8]
 
-    public init(point: Int, value: Value?, quality: Quality, acquired: BootInstant) {
+    public init(point: Int, value: Value?, quality: Quality, acquired: BootInstant, raw: [UInt8] = []) {
         self.point = point
         self.value = value
         self.quality = quality
         self.acquired = acquired
+        self.raw = raw
     }
 }
 
@@ -27,10 +30,17 @@ public struct Reading: Sendable, Hashable {
     public let unit: String
     public let quality: Quality
     public let keep: KeepClass
+    /// Of a counter: rises with reset, swap and rollover, so that a receiver knows where a difference means nothing. 0: not a
+    /// counter. A counter's first epoch is 1.
+    public let epoch: UInt32
+    /// Set on a value of a window (a register at a quarter hour, an average): which period it closes.
+    public let period: ReadingPeriod?
+    /// The registers as they came, high byte first; empty unless they were asked for.
+    public let raw: [UInt8]
 
     public init(
         device: String, point: String, n: UInt64 = 0, acquired: BootInstant, value: Value?, unit: String,
-        quality: Quality, keep: KeepClass
+        quality: Quality, keep: KeepClass, epoch: UInt32 = 0, period: ReadingPeriod? = nil, raw: [UInt8] = []
     ) {
         self.device = device
         self.point = point
@@ -40,6 +50,41 @@ public struct Reading: Sendable, Hashable {
         self.unit = unit
         self.quality = quality
         self.keep = keep
+        self.epoch = epoch
+        self.period = period
+        self.raw = raw
+    }
+}
+
+/// The period that a window's value stands for, and what the value is.
+public struct ReadingPeriod: Sendable, Hashable {
+    public enum Kind: UInt8, Sendable, Hashable, CaseIterable {
+        /// The counter's register at the period's end.
+        case register = 0
+        case average = 1
+        case minimum = 2
+        case maximum = 3
+
+        /// The word used in configuration and upstream.
+        public var name: String {
+            switch self {
+            case .register: "register"
+            case .average: "average"
+            case .minimum: "minimum"
+            case .maximum: "maximum"
+            }
+        }
+    }
+
+    /// Seconds since 1970 UTC; periods are aligned to whole seconds.
+    public let start: Int64
+    public let end: Int64
+    public let kind: Kind
+
+    public init(start: Int64, end: Int64, kind: Kind) {
+        self.start = start
+        self.end = end
+        self.kind = kind
     }
 }
 

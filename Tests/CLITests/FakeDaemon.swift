@@ -33,7 +33,7 @@ struct FakeDaemon: ~Copyable {
                     }
                 }
                 return
-            case nil: return
+            case .task?, .trace?, .statistics?, .exchange?, .events?, nil: return
             }
             try? await send(reply)
         }

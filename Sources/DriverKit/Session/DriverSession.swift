@@ -132,7 +132,7 @@ final class DriverSession: Sendable {
             if isCalled {
                 // What was asked for was queued on this thread and goes before the next turn.
                 next = BootClock.now()
-            } else if stage.isStarted && inbox.ending == nil {
+            } else if stage.isConfigured && (stage.isStarted || driver.hasTasks) && inbox.ending == nil {
                 if next <= BootClock.now() { next = driver.turn() }
             } else {
                 next = BootInstant(nanoseconds: .max)
@@ -198,6 +198,16 @@ final class DriverSession: Sendable {
             answer.statistics.request = request.request
             outlet.send(answer)
         case .remembered(let memory)?: driver.remembered(device: memory.device, key: memory.key)
+        case .task(let task)?:
+            if !Driver.identity.tasks.contains(task.name) {
+                outlet.taskDone(Driver.unknownTask(task))
+            } else if let refusal = stage.refusal(of: task) {
+                outlet.taskDone(refusal)
+            } else {
+                driver.begin(task)
+            }
+        case .cancelTask(let task)?: driver.cancel(task.request)
+        case .setClock(let clock)?: driver.clock(clock)
         case .shutdown?, nil: break  // Shutdown ends the reader; an empty message is one of a newer runtime.
         }
     }

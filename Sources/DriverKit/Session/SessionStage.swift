@@ -45,6 +45,14 @@ struct SessionStage {
         return done
     }
 
+    func refusal(of task: DriverTask) -> DriverTaskDone? {
+        guard !isConfigured else { return nil }
+        var done = DriverTaskDone()
+        done.request = task.request
+        done.failure = "not configured yet"
+        return done
+    }
+
     func refusal(of command: DriverCommand, at now: BootInstant) -> DriverCommandDone? {
         var done = DriverCommandDone()
         if let missing {
@@ -87,6 +95,7 @@ extension DriverDriverHello {
         driverVersion = identity.version
         protocolVersion = DriverProtocolLimits.version
         actions = identity.actions
+        tasks = identity.tasks
         busOptions = identity.busOptions
         deviceOptions = identity.deviceOptions
         stallAfterMs = UInt64(max(0, identity.stallAfter.wholeMilliseconds))

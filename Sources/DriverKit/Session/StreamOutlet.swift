@@ -64,6 +64,18 @@ public final class StreamOutlet: DriverOutlet {
         send(message)
     }
 
+    public func taskStep(_ step: DriverTaskStep) {
+        var message = DriverFromDriver()
+        message.taskStep = step
+        send(message)
+    }
+
+    public func taskDone(_ done: DriverTaskDone) {
+        var message = DriverFromDriver()
+        message.taskDone = done
+        send(message)
+    }
+
     public func log(_ line: String) {
         let bytes = Array((line + "\n").utf8)
         // Best effort: a log that nobody reads must not stop a bus.

@@ -34,7 +34,7 @@ struct ControlService: Sendable {
         case .watch(let wanted)?:
             await watch(wanted, reply, send)
             return
-        case nil:
+        case .task?, .trace?, .statistics?, .exchange?, .events?, nil:
             reply.failure = Self.failure(
                 1, "the daemon does not know this request", "use the candela program of the same version as the daemon")
         }

@@ -27,7 +27,10 @@ struct DeviceBuilder {
             var value = value
             multiply(&value, site, place)
             let interval = interval(of: value, request, entry)
-            points.append(DevicePoint(index: points.count, value: value, interval: interval))
+            points.append(
+                DevicePoint(
+                    index: points.count, value: value, interval: interval, wantsRaw: request?.raw ?? false,
+                    boundary: request.flatMap { $0.boundaryMs > 0 ? milliseconds($0.boundaryMs) : nil }))
             descriptors.append(
                 PointDescriptor(
                     name: value.name, kind: value.kind, unit: value.unit, isWritable: value.isWritable,
@@ -42,7 +45,8 @@ struct DeviceBuilder {
         return ModbusDevice(
             index: entry.index, name: entry.name, unit: UInt8(unit), link: link, profileIdentity: profile.identity,
             points: points, descriptors: descriptors, timeout: profile.limits.timeout ?? options.responseTimeout,
-            pause: profile.limits.pause, plan: RequestPlan(limits: profile.limits, neverRead: profile.neverRead))
+            pause: profile.limits.pause, plan: RequestPlan(limits: profile.limits, neverRead: profile.neverRead),
+            decoder: DeviceDecoder(points: points))
     }
 
     private func interval(of value: ProfileValue, _ request: DriverPointRequest?, _ entry: DriverDevice) -> Duration {

@@ -54,7 +54,7 @@ extension BusEngine {
                 let quality: RegisterCodec.Decoded = exception.isRefusal ? .bad(.notSupported) : .bad(.deviceReported)
                 samples += self.samples(block.points.map { ($0, quality) }, at: exchange.ended)
             case .answer(let answer):
-                samples += self.samples(decode(answer, block, device), at: exchange.ended)
+                samples += self.samples(devices[index].decoder.decode(answer, block), at: exchange.ended)
             default: break
             }
         }

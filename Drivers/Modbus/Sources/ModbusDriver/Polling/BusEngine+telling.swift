@@ -4,23 +4,21 @@ internal import Telemetry
 
 // What goes out: samples, states, trace.
 extension BusEngine {
-    func decode(
-        _ answer: ModbusAnswer, _ block: RegisterBlock, _ device: ModbusDevice
-    ) -> [(point: Int, decoded: RegisterCodec.Decoded)] {
-        block.points.map { index in
-            let value = device.points[index].value
-            let offset = value.address - block.address
-            switch answer {
-            case .words(let words): return (index, value.codec.decode(words[offset..<offset + value.width]))
-            case .bits(let bits): return (index, value.codec.decode(bit: bits[offset]))
-            case .written, .exception: return (index, .bad(.communication))
-            }
-        }
-    }
-
     func send(_ index: Int, _ values: [(Int, RegisterCodec.Decoded)], at moment: BootInstant) {
         guard !values.isEmpty else { return }
         outlet.samples(device: devices[index].index, samples(values, at: moment))
+    }
+
+    func send(_ index: Int, _ values: [DeviceDecoder.Value], at moment: BootInstant) {
+        guard !values.isEmpty else { return }
+        outlet.samples(device: devices[index].index, samples(values, at: moment))
+    }
+
+    func samples(_ values: [DeviceDecoder.Value], at moment: BootInstant) -> [Sample] {
+        values.map {
+            Sample(
+                point: $0.point, value: $0.decoded.value, quality: $0.decoded.quality, acquired: moment, raw: $0.raw)
+        }
     }
 
     func samples(_ values: [(Int, RegisterCodec.Decoded)], at moment: BootInstant) -> [Sample] {

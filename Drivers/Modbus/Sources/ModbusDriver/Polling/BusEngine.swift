@@ -137,7 +137,7 @@ final class BusEngine {
             }
         case .answer(let answer):
             answered(slot.device, at: exchange.ended)
-            send(slot.device, decode(answer, part, devices[slot.device]), at: exchange.ended)
+            send(slot.device, devices[slot.device].decoder.decode(answer, part), at: exchange.ended)
             if devices[slot.device].bisections[slot.block] != nil {
                 bisected(slot, block, part, isRefused: false)
             } else {

@@ -24,6 +24,7 @@ struct ModbusDevice {
     let pause: Duration
 
     var plan: RequestPlan
+    var decoder: DeviceDecoder
     var blocks: [RegisterBlock] = []
     /// Rises with each new plan, so that what the scheduler holds of an old one is recognised.
     var planNumber = 0

@@ -6,6 +6,12 @@ struct DevicePoint: Sendable {
     let index: Int
     let value: ProfileValue
     let interval: Duration
+    /// Polled for other values' sake; the runtime does not know it. Hidden points come after the visible ones.
+    var isHidden = false
+    /// Samples carry the registers as they came.
+    var wantsRaw = false
+    /// Besides the interval: due at each UTC multiple of this, ahead of other polling.
+    var boundary: Duration?
 }
 
 /// Registers that one request reads, and the points they hold.
