@@ -76,16 +76,27 @@ actor DeviceTable {
         descriptionListeners.forEach { $0.yield() }
     }
 
-    /// - Throws: when the columns do not fit together: the driver is broken.
-    func take(bus: String, _ samples: DriverSamples) async throws(SampleColumnsError) {
-        guard let name = name(bus: bus, index: samples.device), let points = records[name]?.points.count else {
-            throw SampleColumnsError(description: "samples of device \(samples.device), which bus \(bus) does not have")
+    /// - Throws: when a point is not there: the driver is broken. What came before it is kept.
+    func take(bus: String, _ blocks: [SampleBlock]) async throws(SampleColumnsError) {
+        var readings: [Reading] = []
+        var fault: SampleColumnsError?
+        for block in blocks {
+            guard let name = name(bus: bus, index: block.device), let points = records[name]?.points.count,
+                block.highestPoint < points
+            else {
+                fault = SampleColumnsError(
+                    description: "samples of point \(block.highestPoint) of device \(block.device), which bus \(bus) does not have")
+                break
+            }
+            // In place: a copy of the record would copy the state of all its points with every message.
+            let found = records[name]?.normalizer.normalize(block.samples) ?? []
+            if let newest = block.samples.last(where: { $0.quality.grade != .bad })?.acquired {
+                records[name]?.lastAnswer = newest
+            }
+            if readings.isEmpty { readings = found } else { readings += found }
         }
-        let rows = try samples.rows(points: points)
-        // In place: a copy of the record would copy the state of all its points with every message.
-        let readings = records[name]?.normalizer.normalize(rows) ?? []
-        if let newest = rows.last(where: { $0.quality.grade != .bad })?.acquired { records[name]?.lastAnswer = newest }
         await store(readings)
+        if let fault { throw fault }
     }
 
     func deviceState(bus: String, _ state: DriverDeviceState) async {
