@@ -1,3 +1,5 @@
+import Telemetry
+
 /// `windows` and `window_tolerance` of a device.
 struct WindowDecoding {
     /// No load profile is finer, and on a slow bus with many meters not even this one can be kept.
