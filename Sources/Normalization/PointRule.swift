@@ -16,6 +16,8 @@ struct PointRule: Sendable {
     /// From the product's unit to ``unit``.
     let powerOfTen: Int32
     let keep: KeepClass
+    /// Shared by all readings of the point.
+    let identity: PointIdentity
     let threshold: Threshold?
     let reportAtLeast: Duration?
     /// False where the description cannot be used; the point is then bad with reason `configuration`.
@@ -63,6 +65,7 @@ struct PointRule: Sendable {
             }
         }
         unit = delivered
+        identity = PointIdentity(device: device, point: point.name, unit: delivered, keep: keep)
         powerOfTen = power
 
         switch options.reportOnChange {
@@ -126,7 +129,6 @@ struct PointRule: Sendable {
     }
 
     func reading(of device: String, value: Value?, quality: Quality, at moment: BootInstant) -> Reading {
-        Reading(
-            device: device, point: name, acquired: moment, value: value, unit: unit, quality: quality, keep: keep)
+        Reading(identity: identity, acquired: moment, value: value, quality: quality)
     }
 }

@@ -53,8 +53,12 @@ struct DeviceRecord: Sendable {
     func pointIndex(_ name: String) -> Int? { points.firstIndex { $0.name == name } }
 
     /// Takes the driver's description of the device; what the normaliser remembers of points that stay is kept.
-    mutating func take(_ description: DriverDeviceDescription, fault: String?) {
-        points = description.points.map(\.telemetry)
+    ///
+    /// - Parameters:
+    ///   - points: those of `description`.
+    ///   - fault: why it cannot be used, in the driver's words.
+    mutating func take(_ description: DriverDeviceDescription, points: [PointDescriptor], fault: String?) {
+        self.points = points
         address = description.address
         profileVersion = description.profileVersion
         facts = description.facts

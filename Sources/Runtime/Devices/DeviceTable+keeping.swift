@@ -49,7 +49,7 @@ extension DeviceTable {
                 if records[place].isStateOwed,
                     records[place].stateGiven.map({ now.duration(since: $0) >= Self.stateInterval }) ?? true
                 {
-                    await outbox.append(readings: [], counterStates: stateToGive(place, at: now))
+                    await outbox.append(readings: [], counterStates: [records[place].name: stateToGive(place, at: now)])
                 }
             }
             try? await Task.sleep(for: max(Self.shortestPause, next.duration(since: clock.now())))
@@ -64,7 +64,7 @@ extension DeviceTable {
     func keepStates() async {
         let now = clock.now()
         for place in records.indices where records[place].isStateOwed {
-            await outbox.append(readings: [], counterStates: stateToGive(place, at: now))
+            await outbox.append(readings: [], counterStates: [records[place].name: stateToGive(place, at: now)])
         }
     }
 

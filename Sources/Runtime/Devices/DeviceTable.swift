@@ -80,11 +80,16 @@ actor DeviceTable {
 
     func configured(bus: String, _ answer: DriverConfigured) async {
         var changed: [Int] = []
+        // Devices of one profile have the same points: one list serves them all.
+        var described: (raw: [DriverPointDescription], points: [PointDescriptor])?
         for description in answer.devices {
             guard let place = place(bus: bus, index: description.index) else { continue }
             let name = records[place].name
             let own = answer.diagnostics.first { $0.subject == .device && $0.name == name && $0.severity == .error }
-            records[place].take(description, fault: own?.message)
+            if described.map({ $0.raw != description.points }) ?? true {
+                described = (description.points, description.points.map(\.telemetry))
+            }
+            records[place].take(description, points: described?.points ?? [], fault: own?.message)
             for problem in records[place].normalizer.problems { log.warning("\(problem)") }
             changed.append(place)
         }
@@ -93,21 +98,45 @@ actor DeviceTable {
         for place in changed { await tick(place, at: clock.now()) }
     }
 
-    /// - Throws: when the columns do not fit together: the driver is broken.
-    func take(bus: String, _ samples: DriverSamples) async throws(SampleColumnsError) {
-        guard let place = place(bus: bus, index: samples.device) else {
-            throw SampleColumnsError(description: "samples of device \(samples.device), which bus \(bus) does not have")
+    /// - Throws: when a point is not there: the driver is broken. What came before it is kept.
+    func take(bus: String, _ blocks: [SampleBlock]) async throws(SampleColumnsError) {
+        var harvest = Harvest()
+        var fault: SampleColumnsError?
+        for block in blocks {
+            guard let place = place(bus: bus, index: block.device), block.highestPoint < records[place].points.count
+            else {
+                fault = SampleColumnsError(
+                    description:
+                        "samples of point \(block.highestPoint) of device \(block.device), which bus \(bus) does not have")
+                break
+            }
+            normalize(block.samples, at: place, into: &harvest)
+            // What is told of a device comes after its readings and before those of the next.
+            if !harvest.events.isEmpty {
+                await store(harvest)
+                harvest = Harvest()
+            }
         }
-        await take(try samples.rows(points: records[place].points.count), at: place)
+        await store(harvest)
+        if let fault { throw fault }
     }
 
-    func take(_ rows: [Sample], at place: Int) async {
-        guard let last = rows.last?.acquired else { return }
+    /// What was read out of turn.
+    func take(_ samples: [Sample], at place: Int) async {
+        var harvest = Harvest()
+        normalize(samples, at: place, into: &harvest)
+        await store(harvest)
+    }
+
+    private func normalize(_ samples: [Sample], at place: Int, into harvest: inout Harvest) {
+        guard let last = samples.last?.acquired else { return }
         // In place: a copy of the record would copy the state of all its points with every message.
-        let output = records[place].normalizer.normalize(rows, clock: normalizerClock())
-        if let newest = rows.last(where: { $0.quality.grade != .bad })?.acquired { records[place].lastAnswer = newest }
-        if records[place].noteIdentity(in: rows) { descriptionListeners.forEach { $0.yield() } }
-        await handOver(output, of: place, at: last)
+        let output = records[place].normalizer.normalize(samples, clock: normalizerClock())
+        if let newest = samples.last(where: { $0.quality.grade != .bad })?.acquired {
+            records[place].lastAnswer = newest
+        }
+        if records[place].noteIdentity(in: samples) { descriptionListeners.forEach { $0.yield() } }
+        gather(output, of: place, at: last, into: &harvest)
     }
 
     func deviceState(bus: String, _ state: DriverDeviceState) async {
@@ -166,29 +195,53 @@ actor DeviceTable {
 
     // MARK: - Handing over
 
+    /// What goes to the outbox together.
+    private struct Harvest {
+        var readings: [Reading] = []
+        var states: [String: [UInt8]] = [:]
+        var events: [Event] = []
+    }
+
     /// To the outbox and the event desk; what the normaliser remembers goes into the same transaction.
     func handOver(_ output: NormalizerOutput, of place: Int, at moment: BootInstant) async {
-        var states: [String: [UInt8]] = [:]
+        var harvest = Harvest()
+        gather(output, of: place, at: moment, into: &harvest)
+        await store(harvest)
+    }
+
+    private func gather(
+        _ output: NormalizerOutput, of place: Int, at moment: BootInstant, into harvest: inout Harvest
+    ) {
         if output.isStateChanged || records[place].isStateOwed {
             // An epoch or a closed window that was sent and forgotten would be sent again, differently.
             let isDue =
                 records[place].stateGiven.map { moment.duration(since: $0) >= Self.stateInterval } ?? true
                 || !output.events.isEmpty || output.readings.contains { $0.period != nil }
-            if isDue { states = stateToGive(place, at: moment) } else { records[place].isStateOwed = true }
+            if isDue {
+                harvest.states[records[place].name] = stateToGive(place, at: moment)
+            } else {
+                records[place].isStateOwed = true
+            }
         }
         if output.wantsIdentity { askIdentity(of: place, at: moment) }
-        if !output.readings.isEmpty || !states.isEmpty {
-            readingsTaken += UInt64(output.readings.count)
-            // Suspends while the disk is slow: then the driver's pipe fills and its bus slows down; nothing is lost.
-            await outbox.append(readings: output.readings, counterStates: states)
-        }
-        if !output.events.isEmpty { await events.take(output.events) }
+        if harvest.readings.isEmpty { harvest.readings = output.readings } else { harvest.readings += output.readings }
+        if !output.events.isEmpty { harvest.events += output.events }
     }
 
-    func stateToGive(_ place: Int, at moment: BootInstant) -> [String: [UInt8]] {
+    private func store(_ harvest: Harvest) async {
+        if !harvest.readings.isEmpty || !harvest.states.isEmpty {
+            readingsTaken += UInt64(harvest.readings.count)
+            // Suspends while the disk is slow: then the driver's pipe fills and its bus slows down; nothing is lost.
+            await outbox.append(readings: harvest.readings, counterStates: harvest.states)
+        }
+        if !harvest.events.isEmpty { await events.take(harvest.events) }
+    }
+
+    /// What a device must remember, for its key in the outbox: its name.
+    func stateToGive(_ place: Int, at moment: BootInstant) -> [UInt8] {
         records[place].isStateOwed = false
         records[place].stateGiven = moment
-        return [records[place].name: records[place].normalizer.state]
+        return records[place].normalizer.state
     }
 
     func normalizerClock() -> NormalizerClock {
