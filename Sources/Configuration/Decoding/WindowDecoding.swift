@@ -27,16 +27,14 @@ struct WindowDecoding {
         var places: [String: SourcePosition] = [:]
         for window in windows {
             for point in window.points {
-                for value in window.values {
-                    let key = "\(window.every.wholeMilliseconds) \(point) \(value.rawValue)"
-                    if let earlier = places[key] {
-                        reader.error(
-                            at: window.position,
-                            "`windows`: \(value.rawValue) of \(point) stands twice for the same period; expected it once, the other is at \(earlier)"
-                        )
-                    }
-                    places[key] = window.position
+                let key = "\(window.every.wholeMilliseconds) \(point)"
+                if let earlier = places[key] {
+                    reader.error(
+                        at: window.position,
+                        "`windows`: \(point) has two windows of the same period; expected all its values in one, the other is at \(earlier)"
+                    )
                 }
+                places[key] = window.position
             }
         }
         return windows

@@ -41,10 +41,10 @@ enum BillingCheck {
 
     private static func misfit(_ value: WindowConfiguration.Value, _ point: PointDescriptor) -> String? {
         switch (value, point.kind) {
-        case (.register, .counter), (.average, .gauge), (.minimum, .gauge), (.maximum, .gauge): nil
-        case (.register, _): "it is no counter; expected average, minimum or maximum, or a counter"
+        case (_, .text): "a text has no windows"
+        case (.register, _), (_, .gauge): nil
         case (_, .counter): "a counter only rises; expected register"
-        case (_, .state), (_, .text): "it is no number that changes; expected a gauge or a counter"
+        case (_, .state): "a state has no average, minimum or maximum; expected register"
         }
     }
 

@@ -31,9 +31,7 @@ struct DeviceRecord: Sendable {
     var failures: UInt64 = 0
     var missedIntervals: UInt64 = 0
     var lastAnswer: BootInstant?
-    /// The point that tells which meter this is.
-    var identityPoint: Int?
-    /// What it told last: the serial number.
+    /// Which meter it said it is: the serial number.
     var serial: String?
     /// When it was asked for out of turn.
     var identityAsked: BootInstant?
@@ -63,7 +61,6 @@ struct DeviceRecord: Sendable {
         profileVersion = description.profileVersion
         facts = description.facts
         isLamp = description.isLamp
-        identityPoint = points.firstIndex(where: \.isIdentity)
         if description.usable {
             if condition == .disabled { condition = .unknown }
         } else {
@@ -73,20 +70,11 @@ struct DeviceRecord: Sendable {
         normalizer.reconfigure(points: points, options: pointOptions, rules: rules)
     }
 
-    /// Notes which meter this says it is.
+    /// Notes which meter it said it is.
     ///
     /// - Returns: whether that is news.
-    mutating func noteIdentity(in samples: [Sample]) -> Bool {
-        guard let identityPoint, let sample = samples.last(where: { $0.point == identityPoint }),
-            sample.quality.grade != .bad
-        else { return false }
-        let told: String? =
-            switch sample.value {
-            case .text(let text)?: text
-            case .number(let number)?: number.description
-            case .flag?, nil: nil
-            }
-        guard let told, told != serial else { return false }
+    mutating func noteIdentity() -> Bool {
+        guard let told = normalizer.serial, told != serial else { return false }
         serial = told
         return true
     }

@@ -48,17 +48,16 @@ extension DeviceTable {
                 hint: "leave --serial out if the number of the new meter is not known")
         }
         let now = clock.now()
-        var output: NormalizerOutput
-        do {
+        let output: NormalizerOutput
+        do throws(ExchangeProblem) {
             output = try records[place].normalizer.exchange(
-                point: point.name, final: final, initial: initial, serial: serial, at: now, clock: normalizerClock())
+                point: point.name, final: final, initial: initial, serial: serial, by: author, at: now)
         } catch {
-            throw MeterExchangeRefusal(explanation: "\(error)")
+            throw MeterExchangeRefusal(explanation: error.description)
         }
-        output.events = output.events.map { $0.told(by: author) }
-        if let serial { records[place].serial = serial }
         await handOver(output, of: place, at: now)
-        return (point.name, records[place].normalizer.epoch(of: point.name) ?? 0)
+        let epoch = output.events.lazy.compactMap { $0.detail["epoch"]?.number?.integer }.first ?? 0
+        return (point.name, UInt32(clamping: epoch))
     }
 
     private static func counter(
@@ -100,16 +99,5 @@ extension DeviceTable {
             throw refusal("the counter starts again at \(rollover) \(point.unit)")
         }
         return number
-    }
-}
-
-extension Event {
-    /// The same, with whose word it is.
-    fileprivate func told(by author: String) -> Event {
-        var members: [JSONValue.Member] = [.init("by", .string(author))]
-        if case .object(let said) = detail { members += said }
-        return Event(
-            id: id, kind: kind, device: device, point: point, severity: severity, active: active,
-            detail: .object(members), occurred: occurred)
     }
 }

@@ -73,12 +73,13 @@ extension DeviceTable {
     /// Not within the driver's own report, which would wait for itself.
     func askIdentity(of place: Int, at now: BootInstant) {
         let record = records[place]
-        guard let point = record.identityPoint,
+        let points = record.normalizer.identityPoints.compactMap { record.pointIndex($0) }.map(UInt32.init)
+        guard !points.isEmpty,
             record.identityAsked.map({ now.duration(since: $0) >= Self.identityPause }) ?? true
         else { return }
         records[place].identityAsked = now
         Task {
-            let answer = await buses.query(device: record, points: [UInt32(point)], within: Self.identityLimit)
+            let answer = await buses.query(device: record, points: points, within: Self.identityLimit)
             guard answer.failure.isEmpty, let rows = try? answer.samples.rows(points: record.points.count) else {
                 log.warning(
                     "device \(record.name): which meter it is could not be read after a step of its counter: \(answer.failure)")

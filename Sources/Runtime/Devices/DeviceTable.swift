@@ -135,7 +135,7 @@ actor DeviceTable {
         if let newest = samples.last(where: { $0.quality.grade != .bad })?.acquired {
             records[place].lastAnswer = newest
         }
-        if records[place].noteIdentity(in: samples) { descriptionListeners.forEach { $0.yield() } }
+        if records[place].noteIdentity() { descriptionListeners.forEach { $0.yield() } }
         gather(output, of: place, at: last, into: &harvest)
     }
 
@@ -174,8 +174,8 @@ actor DeviceTable {
     func gone(bus: String, reason: String) async {
         let now = clock.now()
         for place in ranges[bus] ?? 0..<0 where records[place].condition != .disabled {
-            let output = records[place].normalizer.lost(
-                reason: .communication, at: now, clock: normalizerClock())
+            var output = NormalizerOutput()
+            output.readings = records[place].normalizer.lost(reason: .communication, at: now)
             records[place].condition = .unknown
             records[place].detail = reason
             await handOver(output, of: place, at: now)
