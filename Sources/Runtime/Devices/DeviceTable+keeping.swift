@@ -1,4 +1,6 @@
+import Configuration
 import DriverProtocol
+import Logging
 import Normalization
 import Outbox
 import Supervision
@@ -28,10 +30,10 @@ extension DeviceTable {
             let device = records[place].configuration
             // A renamed device finds what it remembered under its old name.
             guard let state = ([device.name] + device.was).lazy.compactMap({ states[$0] }).first else { continue }
-            if !records[place].normalizer.restore(state: state) {
-                log.error(
-                    "device \(device.name): what its counters stood at was written by another version or is damaged; they begin anew"
-                )
+            do {
+                try records[place].normalizer.restore(state, clock: normalizerClock())
+            } catch {
+                log.error("device \(device.name): what its counters stood at cannot be used, they begin anew: \(error)")
             }
         }
     }

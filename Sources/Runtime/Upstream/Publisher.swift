@@ -1,4 +1,5 @@
 import Configuration
+import DriverProtocol
 import Logging
 import Normalization
 import Outbox
