@@ -19,6 +19,8 @@ public actor DriverSupervisor {
     private var machine: SupervisionMachine
     private var configuration: DriverConfigure
     private var isTracing = false
+    /// Told last, so that a driver that is started again hears it too.
+    private var clock: DriverSetClock?
 
     private var loop: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -115,6 +117,12 @@ public actor DriverSupervisor {
         if machine.phase == .running { sendTrace() }
     }
 
+    /// Where UTC stands against boot time; told again after each restart of the driver.
+    public func send(clock: DriverSetClock) {
+        self.clock = clock
+        if machine.phase == .running { process?.send(.setClock(clock)) }
+    }
+
     /// What ``DriverReport/remember(_:)`` brought is on disk.
     public func remembered(device: String, key: String) {
         var message = DriverRemembered()
@@ -202,7 +210,9 @@ public actor DriverSupervisor {
             configured = answer
             knownDevices = Set(answer.devices.map(\.index))
             await apply(.configured(busError: ConfiguredCheck.busError(in: answer)), delivering: .configured(answer))
-        case .started(let started)?: await apply(.started(port: started.port.clipped))
+        case .started(let started)?:
+            await apply(.started(port: started.port.clipped))
+            if let clock, machine.phase == .running { process?.send(.setClock(clock)) }
         case .startFailed(let failure)?:
             await apply(.startFailed(isRetriable: failure.retriable, message: failure.message))
         case .heartbeat(let heartbeat)?: await apply(.heartbeat(heartbeat), delivering: .heartbeat(heartbeat))
