@@ -65,6 +65,10 @@ class Value:
         self.bit = None
 
     @property
+    def unit(self):
+        return "" if self.bit is not None else self.line.get("unit", "")
+
+    @property
     def width(self):
         return width(self.type)
 
@@ -183,6 +187,8 @@ class Image:
     def __init__(self, profile):
         self.profile = profile
         self.tables = {"holding": {}, "input": {}, "coil": {}, "discrete": {}}
+        # Registers that answer something else when they are asked for alone.
+        self.singles = {"holding": {}, "input": {}, "coil": {}, "discrete": {}}
         self.identity()
         for index, value in enumerate(profile.values):
             self.index = index
@@ -208,15 +214,18 @@ class Image:
         table = line.get("table", self.profile.numbers.get("table", "holding"))
         return Value(line, None, None, {}, table, self.profile.wire(line["at"], table), self.profile)
 
+    def registers(self, value):
+        return (self.singles if value.line.get("alone") else self.tables)[value.table]
+
     def write(self, value, words):
         for address, word in zip(value.addresses, words):
-            self.tables[value.table].setdefault(address, word)
+            self.registers(value).setdefault(address, word)
 
     def is_written(self, value):
-        return any(address in self.tables[value.table] for address in value.addresses)
+        return any(address in self.registers(value) for address in value.addresses)
 
     def read(self, value):
-        return [self.tables[value.table].get(address, 0) for address in value.addresses]
+        return [self.registers(value).get(address, 0) for address in value.addresses]
 
     def put_raw(self, value, raw):
         low, swapped = value.word_order == "low_first", value.byte_order == "swapped"
@@ -443,13 +452,14 @@ class Image:
         number `turn`, and what must come out; None when no value has so many sentinels."""
         other = Image.__new__(Image)
         other.profile = self.profile
+        other.singles = self.singles
         other.tables = {table: dict(registers) for table, registers in self.tables.items()}
         shared = self.shared_registers()
         touched = False
         for value in self.profile.values:
-            if value.address is None or value.type == "bit" or value.bit is not None:
+            if value.address is None or value.type == "bit" or value.bit is not None or value.line.get("kind") == "text":
                 continue
-            if any((value.table, address) in shared for address in value.addresses):
+            if value.line.get("alone") or any((value.table, address) in shared for address in value.addresses):
                 continue
             sentinels = list(value.absent)
             if value.type in ("f32", "f64"):
@@ -471,7 +481,7 @@ class Image:
         """Registers of helpers and identifications, and those of more than one value."""
         seen, shared = set(), set()
         for value in self.profile.values:
-            for address in value.addresses if value.address is not None else []:
+            for address in value.addresses if value.address is not None and not value.line.get("alone") else []:
                 key = (value.table, address)
                 shared.add(key) if key in seen else seen.add(key)
         ratios = self.profile.document.get("ratios", {}).values()
