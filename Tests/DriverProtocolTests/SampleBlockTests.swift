@@ -58,6 +58,24 @@ struct SampleBlockTests {
         }
     }
 
+    @Test func `a frame of samples is the general encoder's, and what it cannot say it leaves alone`() throws {
+        var dice = Dice(state: 8)
+        for _ in 0..<200 {
+            let rows = samples(&dice, onlyNumbers: true).filter { $0.value != nil }
+            guard !rows.isEmpty else { continue }
+            let frame = try #require(SampleFrame.bytes(device: 77, samples: rows[...], version: 1))
+            #expect(frame == LengthDelimited.frame(try message(rows)))
+        }
+        let at = BootInstant(nanoseconds: 5)
+        for sample in [
+            Sample(point: 0, value: nil, quality: .bad(.communication), acquired: at),
+            Sample(point: 0, value: .flag(true), quality: .good, acquired: at),
+            Sample(point: 0, value: .number(.zero), quality: .good, acquired: at, raw: [1]),
+        ] {
+            #expect(SampleFrame.bytes(device: 0, samples: [sample], version: 1) == nil)
+        }
+    }
+
     @Test func `flags, texts, registers and other messages are left to the general decoder`() throws {
         let at = BootInstant(nanoseconds: 5)
         for value in [Value.flag(true), .text("A1")] {

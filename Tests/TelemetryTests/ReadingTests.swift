@@ -20,7 +20,7 @@ struct ReadingTests {
         #expect(reading(period: period).period == period && reading(raw: [1]).raw == [1])
     }
 
-    @Test func `a reading is small: a gateway holds tens of thousands`() {
+    @Test func `a reading is small, for a gateway holds tens of thousands`() {
         #expect(MemoryLayout<Reading>.size <= 56)
         #expect(MemoryLayout<Value?>.size <= 16)
     }
@@ -86,7 +86,7 @@ struct ShortestDecimalTests {
             guard value.isFinite else { continue }
             if !same(ExactDecimal(shortest: value), ExactDecimal(value.description)) { wrong.append(value) }
         }
-        for value in [0, -0.0, 9_007_199_254_740_993, 1e17, 5e-324, 1.7976931348623157e308, 1_234_567.875, 1e-7]
+        for value: Double in [0, -0.0, 9_007_199_254_740_992, 1e17, .leastNonzeroMagnitude, 1.7976931348623157e308, 1_234_567.875, 1e-7]
         where !same(ExactDecimal(shortest: value), ExactDecimal(value.description)) { wrong.append(value) }
         #expect(wrong.isEmpty)
     }
