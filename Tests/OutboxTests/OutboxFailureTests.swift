@@ -195,6 +195,31 @@ struct OutboxFailureTests {
         }
     }
 
+    @Test func `what was delivered cannot be found in the files any more`() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/o.sqlite"
+            let planted = "planted-household-value"
+            func traces() -> Bool {
+                [path, path + "-wal"].contains {
+                    String(decoding: contents(of: $0), as: UTF8.self).contains(planted)
+                }
+            }
+            let outbox = try await Outbox.open(path: path, options: options())
+            try await outbox.register(uplink: "u")
+            await outbox.append(readings: [
+                Reading(
+                    device: "flat-1", point: "status", acquired: BootInstant(nanoseconds: 1), value: .text(planted),
+                    unit: "", quality: .good, keep: .telemetry)
+            ])
+            await outbox.flush()
+            #expect(traces())
+            try await outbox.acknowledge(uplink: "u", sequences: [1])
+            await outbox.flush()
+            await outbox.close()
+            #expect(!traces())
+        }
+    }
+
     @Test(arguments: ["header", "nothing but noise", "cut short"])
     func `a destroyed file is set aside and a new stream begins`(how: String) async throws {
         try await withTemporaryFolder { folder in

@@ -86,7 +86,9 @@ struct ShortestDecimalTests {
             guard value.isFinite else { continue }
             if !same(ExactDecimal(shortest: value), ExactDecimal(value.description)) { wrong.append(value) }
         }
-        for value: Double in [0, -0.0, 9_007_199_254_740_992, 1e17, .leastNonzeroMagnitude, 1.7976931348623157e308, 1_234_567.875, 1e-7]
+        for value: Double in [
+            0, -0.0, 9_007_199_254_740_992, 1e17, .leastNonzeroMagnitude, 1.7976931348623157e308, 1_234_567.875, 1e-7,
+        ]
         where !same(ExactDecimal(shortest: value), ExactDecimal(value.description)) { wrong.append(value) }
         #expect(wrong.isEmpty)
     }
