@@ -94,7 +94,8 @@ public struct SampleBlock: Sendable, Hashable {
                 }
                 var value: Value?
                 if isNumber {
-                    guard let mantissa = mantissa?.signed(), let power = exponent?.signed(), (-400...400).contains(power)
+                    guard let mantissa = mantissa?.signed(), let power = exponent?.signed(),
+                        (-400...400).contains(power)
                     else { return nil }
                     value = .number(ExactDecimal(mantissa: mantissa, exponent: Int32(power)))
                 }

@@ -128,7 +128,8 @@ struct OutboxBuffer: Sendable {
         if reading.quality.reason != .none { size += reasonSize }
         if case .text(let text)? = reading.value { size += text.utf8.count }
         guard !reading.isPlain || reading.epoch > 0 else { return size }
-        return size + (reading.epoch > 0 ? epochSize : 0) + (reading.period == nil ? 0 : periodSize) + 2 * reading.raw.count
+        return size + (reading.epoch > 0 ? epochSize : 0) + (reading.period == nil ? 0 : periodSize) + 2
+            * reading.raw.count
     }
 
     /// Keys, punctuation, n, time, a number of twelve digits and the word good.

@@ -201,7 +201,9 @@ final class OutboxStore {
     }
 
     func remember(_ dictionary: SeriesDictionary, hash: Int64) {
-        if dictionaries[hash] == nil, dictionaries.count >= OutboxStore.mostCachedDictionaries { dictionaries.removeAll() }
+        if dictionaries[hash] == nil, dictionaries.count >= OutboxStore.mostCachedDictionaries {
+            dictionaries.removeAll()
+        }
         dictionaries[hash] = dictionary
     }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Many Modbus TCP devices of many values each, from the field to a subscriber: CPU per million readings, memory, losses, age.
 
-  rig.py --binaries FOLDER [--devices 1000] [--points 40] [--seconds 30] [--source] [--buses 1] [--silent N] [--flush 5s]
+  rig.py --binaries FOLDER [--devices N] [--points 40] [--seconds 30] [--source] [--buses 1] [--silent N] [--flush 5s] [--json]
 
---source measures the daemon alone: a driver without a field sends the readings."""
+Without --devices: 1,000 devices, 50, and 50 of which 5 are silent, with the goals beside the figures. --source measures the daemon
+alone: a driver without a field sends the readings."""
 
 import argparse
 import json
@@ -201,11 +202,37 @@ def run(options, folder):
     return result
 
 
+# What is measured without --devices: devices, silent ones among them, goals in CPU seconds per million readings and MB in all.
+CASES = [(1000, 0, 2.5, 40), (50, 0, None, 25), (50, 5, None, None)]
+
+
+def table(cases):
+    print(f"{'devices':>8} {'silent':>7} {'readings/s':>11} {'CPU s/million':>14} {'goal':>5} {'PSS MB':>7} {'goal':>5} "
+          f"{'missing':>8} {'twice':>6} {'oldest s':>9}")
+    for (devices, silent, cpu, memory), found in cases:
+        print(f"{devices:>8} {silent:>7} {found['rate']:>11} {found['cpu_per_million']['all']:>14} {cpu or '':>5} "
+              f"{found['pss_mb']['all']:>7} {memory or '':>5} {found['missing']:>8} {found['repeated']:>6} "
+              f"{found['oldest_s']:>9}")
+        for name, (user, system) in ((k, v) for k, v in found["cpu_per_million"].items() if k != "all"):
+            print(f"{'':>8} {name}: {user} s user, {system} s system, {found['pss_mb'][name]} MB")
+
+
+def measured(options):
+    folder = tempfile.mkdtemp(prefix="candela-tcp-")
+    try:
+        return run(options, folder)
+    except Trouble as trouble:
+        sys.exit(f"{trouble}; see {folder}")
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binaries", required=True)
     parser.add_argument("--drivers", default="Drivers")
-    parser.add_argument("--devices", type=int, default=1000)
+    parser.add_argument("--devices", type=int)
     parser.add_argument("--points", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--buses", type=int, default=1)
@@ -214,16 +241,21 @@ def main():
     parser.add_argument("--source", action="store_true")
     parser.add_argument("--unshared", action="store_true")
     parser.add_argument("--perf")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", help="which part of scripts/bench modbus this is: tcp")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="candela-tcp-")
-    try:
-        print(json.dumps(run(options, folder), indent=1))
-    except Trouble as trouble:
-        sys.exit(f"{trouble}; see {folder}")
-    finally:
-        if not options.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+    if options.devices:
+        print(json.dumps(measured(options), indent=1))
+        return
+    found = []
+    for case in CASES:
+        options.devices, options.silent = case[0], case[1]
+        found.append((case, measured(options)))
+    if options.json:
+        print(json.dumps([figures for _, figures in found], indent=1))
+    else:
+        table(found)
 
 
 if __name__ == "__main__":
