@@ -93,6 +93,7 @@ extension DeviceNormalizer {
             restored.statistics[WindowKey(point: point, seconds: seconds)] = try reader.statisticsWindow()
         }
 
+        self.clock = clock
         for (name, text) in texts { serials.restore(name: name, text: text) }
         for index in rules.indices where rules[index].judge != nil {
             guard let state = restored.counters.removeValue(forKey: rules[index].name) else { continue }

@@ -13,7 +13,7 @@ extension DeviceNormalizer {
     /// Closes the windows whose time is over and that no sample closed. To be called at ``nextTick(clock:)``.
     public mutating func tick(at moment: BootInstant, clock: NormalizerClock) -> NormalizerOutput {
         var output = NormalizerOutput()
-        note(clock)
+        self.clock = clock
         guard !windowRules.isEmpty else { return output }
         beginWindows(at: moment, into: &output)
         if windowPhase == .running { closeWindows(at: moment, into: &output) }
@@ -34,12 +34,6 @@ extension DeviceNormalizer {
             }
         }
         return first.map { clock.boot(UTCInstant(nanoseconds: $0)) }
-    }
-
-    /// Takes the clock as it is now.
-    mutating func note(_ clock: NormalizerClock) {
-        self.clock = clock
-        hasClock = true
     }
 
     // MARK: - Beginning

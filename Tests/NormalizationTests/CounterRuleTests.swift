@@ -29,8 +29,8 @@ import Testing
     static let rows: [Row] = [
         Row(
             testDescription: "advance within the rating",
-            steps: [Step(0, "4711.5"), Step(10, "4711.6"), Step(20, "4711.6"), Step(60, "4712.0")],
-            course: ["good 1", "good 1", "good 1", "good 1"], energy: "0.5"),
+            steps: [Step(0, "4711.5"), Step(10, "4711.6"), Step(20, "4711.6"), Step(60, "4712.1")],
+            course: ["good 1", "good 1", "good 1", "good 1"], energy: "0.6"),
         Row(
             testDescription: "a spike of 53 MW.h, once",
             steps: [Step(0, "4711.5"), Step(10, "57711.5"), Step(20, "4711.6")],
@@ -211,7 +211,7 @@ import Testing
         for step in row.steps { meter.read(step.register, serial: step.serial, at: 2_000_000 + step.at) }
         #expect(meter.course == row.course)
         #expect(meter.tale == row.tale)
-        #expect(Receiver(meter.readings).total.description == row.energy)
+        #expect(Receiver(meter.readings).total == ExactDecimal(row.energy))
         // A register leaves as it was read, whatever was thought of it.
         let sent = meter.readings.filter { $0.point == VirtualMeter.energy }.compactMap { $0.value?.description }
         #expect(sent == row.steps.map(\.register))

@@ -35,7 +35,7 @@ import Testing
                     device: "feeder-a", point: "active_energy_import",
                     acquired: BootInstant(nanoseconds: 8_000_000_000),
                     value: .number(ExactDecimal(mantissa: 1234567, exponent: -2)), unit: "kW.h", quality: .good,
-                    keep: .billing),
+                    keep: .billing, epoch: 1),
             ])
         #expect(readings.allSatisfy { $0.n == 0 })
         #expect(device.normalize([sample("1.2345", at: 9)]).count == 1)

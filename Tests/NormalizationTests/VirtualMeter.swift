@@ -117,19 +117,27 @@ extension Quality {
 
 /// What a receiver makes of the readings (docs/counters.md): differences of good registers within one epoch, nothing else.
 struct Receiver {
-    private var last: (epoch: UInt32, value: ExactDecimal)?
     private(set) var total = ExactDecimal.zero
-    /// By the period's end, in seconds since 1970. A period without a sound difference is absent.
+    /// Energy by the period's end, in seconds since 1970. A period without a sound difference is absent.
     private(set) var profile: [Int64: ExactDecimal] = [:]
 
     init(_ readings: [Reading], point: String = VirtualMeter.energy) {
-        for reading in readings where reading.point == point && reading.quality == .good {
-            guard let value = reading.value?.number else { continue }
-            if let last, last.epoch == reading.epoch, let difference = value.subtracting(last.value) {
-                total = total.adding(difference) ?? total
-                if let period = reading.period { profile[period.end] = difference }
-            }
-            last = (reading.epoch, value)
+        let good = readings.filter { $0.point == point && $0.quality == .good }
+        var last: Reading?
+        for reading in good where reading.period == nil {
+            if let energy = Self.difference(last, reading) { total = total.adding(energy) ?? total }
+            last = reading
         }
+        last = nil
+        for reading in good {
+            guard let period = reading.period, period.kind == .register else { continue }
+            if last?.period?.end == period.start { profile[period.end] = Self.difference(last, reading) }
+            last = reading
+        }
+    }
+
+    private static func difference(_ a: Reading?, _ b: Reading) -> ExactDecimal? {
+        guard let a, a.epoch == b.epoch, let before = a.value?.number else { return nil }
+        return b.value?.number?.subtracting(before)
     }
 }
