@@ -128,8 +128,8 @@ import Testing
             tale: ["counter_reset 4711.5 > 3.1 epoch 2"]),
         Return(
             testDescription: "exchange while it was off", before: "4711.5", away: 3_600,
-            reads: [("4715.5", "B"), ("4715.1", "B")], course: ["good 2", "good 2"],
-            tale: ["meter_exchanged 4711.5 > 4715.5 epoch 2"]),
+            reads: [("4715.02", "B"), ("4715.1", "B")], course: ["good 2", "good 2"],
+            tale: ["meter_exchanged 4711.5 > 4715.02 epoch 2"]),
         Return(
             testDescription: "rollover while it was off", before: "99995.5", away: 3_600,
             reads: [("3.05", "A"), ("3.1", "A")], course: ["good 2", "good 2"],
