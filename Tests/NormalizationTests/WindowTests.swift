@@ -154,6 +154,19 @@ import Testing
     }
 
     @Test(arguments: [false, true])
+    func `a clock that was years ahead does not stop the windows for years`(isRestarted: Bool) throws {
+        var meter = Self.meter()
+        let years = Int64(8 * 365 * 86_400)
+        meter.bootedAt += years
+        meter.read("100", serial: "A", at: Self.noon + Double(years))
+        if isRestarted { try meter.restart() }
+        meter.bootedAt -= years
+        meter.read("100", serial: "A", at: Self.noon + 10)
+        meter.read("100", serial: "A", at: Self.noon + 900)
+        #expect(windows(meter).compactMap { $0.period?.end } == [Int64(Self.noon) + 900])
+    }
+
+    @Test(arguments: [false, true])
     func `a restart in the middle of a period loses nothing of it`(isReboot: Bool) throws {
         var meter = Self.meter(Self.rules([.register, .average, .minimum, .maximum], points: ["active_power"]))
         for second in stride(from: 0.0, to: 450, by: 10) {
