@@ -18,6 +18,8 @@ public enum EventKind {
     public static let renamed = "renamed"
     /// A write was ordered, by whom, and what came of it.
     public static let command = "command"
+    /// A person at the gateway read a household's values.
+    public static let householdRead = "household_read"
     /// A command cut off by a restart.
     public static let commandInterrupted = "command_interrupted"
     /// A device does not answer.
