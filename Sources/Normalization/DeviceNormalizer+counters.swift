@@ -20,7 +20,18 @@ extension DeviceNormalizer {
     mutating func judge(
         _ value: ExactDecimal, of index: Int, at moment: BootInstant, into output: inout NormalizerOutput
     ) -> Quality {
-        guard let judge = rules[index].judge, var state = counters[index] else { return .good }
+        guard let judge = rules[index].judge else { return .good }
+        // A point with a judge has a counter.
+        switch judge.settle(value, at: moment, state: &counters[index]!) {
+        case .advanced:
+            saving.isUrgent = true
+            return .good
+        case .stood:
+            saving.hasProgress = true
+            return .good
+        case .open: break
+        }
+        guard var state = counters[index] else { return .good }
         let before = (state.base?.value, state.epoch, state.suspicion?.count, state.pending)
         let serial = serials.serial(since: state.base?.at)
         let verdict = judge.judge(value, at: moment, state: &state, serial: serial, clock: clock)

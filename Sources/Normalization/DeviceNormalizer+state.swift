@@ -17,12 +17,18 @@ extension DeviceNormalizer {
             $0.text($1.name)
             $0.text($1.text)
         }
-        var all = parked.counters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-        for (rule, state) in zip(rules, counters) { if let state { all.append((rule.name, state)) } }
         // A counter that was never read is no news after a restart.
-        writer.list(all.filter { $0.1.base != nil || $0.1.suspicion != nil }) {
-            $0.text($1.0)
-            $0.counter($1.1)
+        let known = rules.indices.filter { counters[$0].map(Self.isWorthKeeping) ?? false }
+        let away = parked.counters.filter { Self.isWorthKeeping($0.value) }.sorted { $0.key < $1.key }
+        writer.unsigned(UInt64(known.count + away.count))
+        for (name, state) in away {
+            writer.text(name)
+            writer.counter(state)
+        }
+        for index in known {
+            guard let state = counters[index] else { continue }
+            writer.text(rules[index].name)
+            writer.counter(state)
         }
         var openRegisters = parked.registers.map { ($0.key, $0.value) }
         var openStatistics = parked.statistics.map { ($0.key, $0.value) }
@@ -42,6 +48,8 @@ extension DeviceNormalizer {
         }
         return writer.bytes
     }
+
+    private static func isWorthKeeping(_ state: CounterState) -> Bool { state.base != nil || state.suspicion != nil }
 
     /// Takes up what ``state`` said in an earlier run, before or after the device was described.
     ///
@@ -93,6 +101,7 @@ extension DeviceNormalizer {
             restored.statistics[WindowKey(point: point, seconds: seconds)] = try reader.statisticsWindow()
         }
 
+        self.clock = clock
         for (name, text) in texts { serials.restore(name: name, text: text) }
         for index in rules.indices where rules[index].judge != nil {
             guard let state = restored.counters.removeValue(forKey: rules[index].name) else { continue }

@@ -13,7 +13,7 @@ extension DeviceNormalizer {
     /// Closes the windows whose time is over and that no sample closed. To be called at ``nextTick(clock:)``.
     public mutating func tick(at moment: BootInstant, clock: NormalizerClock) -> NormalizerOutput {
         var output = NormalizerOutput()
-        note(clock)
+        self.clock = clock
         guard !windowRules.isEmpty else { return output }
         beginWindows(at: moment, into: &output)
         if windowPhase == .running { closeWindows(at: moment, into: &output) }
@@ -36,12 +36,6 @@ extension DeviceNormalizer {
         return first.map { clock.boot(UTCInstant(nanoseconds: $0)) }
     }
 
-    /// Takes the clock as it is now.
-    mutating func note(_ clock: NormalizerClock) {
-        self.clock = clock
-        hasClock = true
-    }
-
     // MARK: - Beginning
 
     /// A clock that moved by more than this against the boot clock was set, not slewed.
@@ -62,12 +56,14 @@ extension DeviceNormalizer {
                 // The clock was set forward: the periods that were jumped over never were.
                 closeWindows(at: moment, because: .discontinuity, into: &output)
             }
+            if let windowOffset, clock.offset < windowOffset { leaveFuture(now: now) }
             windowOffset = clock.offset
             return
         }
         if windowPhase == .waiting { output.events.append(waiting(isWaiting: false, at: moment)) }
         windowPhase = .running
         windowOffset = clock.offset
+        leaveFuture(now: now)
         for (index, rule) in windowRules.enumerated() {
             let start = rule.start(of: now)
             if rule.wantsRegister, registers[index] == nil { registers[index] = RegisterWindow(start: start) }
@@ -77,6 +73,22 @@ extension DeviceNormalizer {
         }
         skipTooMany(at: moment, into: &output)
         saving.isUrgent = true
+    }
+
+    /// A clock set back by more than this was so wrong that windows must not wait until it comes round again.
+    static let longestWait: Duration = .seconds(86_400)
+
+    /// Windows that a wrong clock opened far in the future begin again in the present.
+    private mutating func leaveFuture(now: Int64) {
+        let limit = now + Self.longestWait.wholeNanoseconds
+        for (index, rule) in windowRules.enumerated() {
+            if let start = registers[index]?.start, start > limit {
+                registers[index] = RegisterWindow(start: rule.start(of: now))
+            }
+            if let start = statistics[index]?.start, start > limit {
+                statistics[index] = StatisticsWindow(start: rule.start(of: now))
+            }
+        }
     }
 
     private func waiting(isWaiting: Bool, at moment: BootInstant) -> Event {

@@ -36,7 +36,6 @@ public struct DeviceNormalizer: Sendable {
     var parked = ParkedStates()
     /// As it was last handed in.
     var clock = NormalizerClock.untrusted()
-    var hasClock = false
     var saving = SavingPolicy()
     var windowPhase = WindowPhase.idle
     /// The clock's offset that the open windows go by.
@@ -83,7 +82,7 @@ public struct DeviceNormalizer: Sendable {
 
     /// The same, added to `output`, whose memory is reused.
     public mutating func normalize(_ samples: [Sample], clock: NormalizerClock, into output: inout NormalizerOutput) {
-        note(clock)
+        self.clock = clock
         if !serials.isEmpty { for sample in samples { readSerial(sample) } }
         if !windowRules.isEmpty, let newest = samples.last { beginWindows(at: newest.acquired, into: &output) }
         output.readings.reserveCapacity(output.readings.count + samples.count)

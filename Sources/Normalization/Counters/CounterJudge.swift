@@ -90,8 +90,16 @@ struct CounterJudge: Sendable {
     let rollover: ExactDecimal?
     /// No register of this product is larger.
     let maximum: ExactDecimal?
-    /// How often it is read.
-    let interval: Duration
+    /// A silence of more than this many nanoseconds may hide an exchange.
+    let patience: Int64
+
+    /// - Parameter interval: how often it is read.
+    init(hourlyLimit: Double?, rollover: ExactDecimal?, maximum: ExactDecimal?, interval: Duration) {
+        self.hourlyLimit = hourlyLimit
+        self.rollover = rollover
+        self.maximum = maximum
+        patience = (Self.exchangeTime + interval * 2).wholeNanoseconds
+    }
 
     /// Judges one good register and notes it in `state`.
     func judge(
@@ -106,7 +114,7 @@ struct CounterJudge: Sendable {
         }
         let elapsed = base.at.elapsed(until: moment, clock: clock)
         if state.suspicion == nil, !state.isInterrupted,
-            elapsed.map({ $0 > Self.exchangeTime + interval * 2 }) ?? true
+            elapsed.map({ $0 > .nanoseconds(patience) }) ?? true
         {
             state.isInterrupted = true
         }
@@ -126,6 +134,50 @@ struct CounterJudge: Sendable {
             return suspect(value, at: moment, kind: kind, base: base, state: &state, serial: serial, clock: clock)
         }
     }
+
+    // MARK: - The way of nearly all registers
+
+    /// What became of a register without closer judgement.
+    enum Course: Sendable, Hashable {
+        /// It is consumption, and noted.
+        case advanced
+        /// It stands where it stood, which is noted too.
+        case stood
+        /// ``judge(_:at:state:serial:clock:)`` must say.
+        case open
+    }
+
+    /// Settles the plain case: nothing in doubt, read in time, no less than before, within the rating.
+    func settle(_ value: ExactDecimal, at moment: BootInstant, state: inout CounterState) -> Course {
+        guard let base = state.base, case .boot(let last) = base.at, !state.isInterrupted, state.isClear,
+            value.exponent == base.value.exponent, maximum == nil
+        else { return .open }
+        let elapsed = moment.nanoseconds &- last.nanoseconds
+        guard elapsed >= 0, elapsed <= patience else { return .open }
+        let (advance, overflow) = value.mantissa.subtractingReportingOverflow(base.value.mantissa)
+        guard !overflow, advance >= 0 else { return .open }
+        if advance == 0 {
+            state.base?.at = .boot(moment)
+            return .stood
+        }
+        if let hourlyLimit {
+            var nanoseconds = Double(elapsed)
+            if case .boot(let changed) = state.changed {
+                nanoseconds += Double(min(max(last.nanoseconds &- changed.nanoseconds, 0), Self.renewalNanoseconds))
+            } else {
+                nanoseconds += Double(Self.renewalNanoseconds)
+            }
+            let unit = ExactDecimal(mantissa: 1, exponent: value.exponent).quickApproximation
+            guard Double(advance) * unit <= hourlyLimit * nanoseconds / 3.6e12 + 2 * unit else { return .open }
+        } else if state.left != nil {
+            return .open
+        }
+        state.base = .init(value: value, at: .boot(moment))
+        state.changed = .boot(moment)
+        return .advanced
+    }
+
+    private static let renewalNanoseconds = renewal.wholeNanoseconds
 
     // MARK: - Steps
 

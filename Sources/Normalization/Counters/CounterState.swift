@@ -59,6 +59,9 @@ struct CounterState: Sendable, Hashable {
     var basis = ""
     var unit = ""
 
+    /// Nothing is in doubt and nothing waits.
+    var isClear: Bool { pending == nil && suspicion == nil }
+
     /// Believes `value` as what the next is judged by.
     mutating func believe(_ value: ExactDecimal, at moment: BootInstant) {
         if base?.value != value { changed = .boot(moment) }

@@ -131,26 +131,39 @@ extension StateReader {
         return CounterState.Suspicion(kind: kind, first: first, level: level, count: count, isTold: try flag())
     }
 
+    /// Nanoseconds since 1970; only those that arithmetic with periods cannot carry beyond 64 bits.
+    private mutating func instant() throws(StateProblem) -> Int64 {
+        let instant = try signed()
+        guard (-8_000_000_000_000_000_000...8_000_000_000_000_000_000).contains(instant) else {
+            throw StateProblem(explanation: "an instant that cannot be")
+        }
+        return instant
+    }
+
     mutating func sample() throws(StateProblem) -> WindowSample {
         let value = try value()
         let quality = try quality()
-        let utc = try signed()
+        let utc = try instant()
         let epoch = UInt32(clamping: try unsigned())
         return WindowSample(value: value, quality: quality, utc: utc, epoch: epoch, raw: try block())
     }
 
     mutating func registerWindow() throws(StateProblem) -> RegisterWindow {
-        var window = RegisterWindow(start: try signed())
+        var window = RegisterWindow(start: try instant())
         if try flag() { window.best = try sample() }
         if try flag() { window.badReason = try reason() }
         return window
     }
 
     mutating func statisticsWindow() throws(StateProblem) -> StatisticsWindow {
-        var window = StatisticsWindow(start: try signed())
+        var window = StatisticsWindow(start: try instant())
         guard let total = Int128(try text()) else { throw StateProblem(explanation: "a sum that is no number") }
         let exponent = Int32(clamping: try signed())
         let covered = try signed()
+        // Beyond these it is no sum that this gateway wrote, and arithmetic with it could overflow.
+        guard (DecimalIntegral.finestExponent...1_000).contains(exponent), (0...172_800_000).contains(covered) else {
+            throw StateProblem(explanation: "a sum that cannot be")
+        }
         let isOverflown = try flag()
         window.sum = DecimalIntegral(
             total: total, exponent: exponent, covered: covered, isOverflown: isOverflown, until: try signed())

@@ -156,7 +156,9 @@ struct DecimalIntegral: Sendable, Hashable {
         var power = exponent
         if Self.scale(&dividend, from: power, to: power - Self.moreDigits) { power -= Self.moreDigits }
         let half = Int128(covered / 2)
-        var quotient = (dividend + (dividend < 0 ? -half : half)) / Int128(covered)
+        let (rounded, overflow) = dividend.addingReportingOverflow(dividend < 0 ? -half : half)
+        guard !overflow else { return nil }
+        var quotient = rounded / Int128(covered)
         while Int64(exactly: quotient) == nil {
             quotient /= 10
             power += 1
