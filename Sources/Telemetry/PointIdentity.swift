@@ -9,6 +9,10 @@ public final class PointIdentity: Sendable {
     public let point: String
     public let unit: String
     public let keep: KeepClass
+    /// Bytes of device, point and unit together, in UTF-8.
+    public let nameBytes: Int
+    /// Whether none of the three needs an escape inside a JSON string.
+    public let isPlainText: Bool
     /// A place for a store to note where it keeps this point, see ``place(in:)``.
     private let noted = Atomic<UInt64>(0)
 
@@ -17,6 +21,10 @@ public final class PointIdentity: Sendable {
         self.point = point
         self.unit = unit
         self.keep = keep
+        nameBytes = device.utf8.count + point.utf8.count + unit.utf8.count
+        isPlainText = [device, point, unit].allSatisfy { name in
+            name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+        }
     }
 
     /// The index that a store noted last; nil when another store, or none, noted one.

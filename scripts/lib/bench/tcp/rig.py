@@ -25,10 +25,10 @@ TICK = os.sysconf("SC_CLK_TCK")
 LIBRARIES = {"sample_source": [], "count_readings": ["-lmosquitto"], "modbus_hosts": []}
 
 
-def compiled(name, folder):
+def compiled(name, folder, *flags):
     target = os.path.join(folder, name)
     subprocess.run(
-        ["cc", "-O2", "-D_GNU_SOURCE", "-o", target, os.path.join(HERE, name + ".c"), *LIBRARIES[name]], check=True)
+        ["cc", "-O2", "-D_GNU_SOURCE", *flags, "-o", target, os.path.join(HERE, name + ".c"), *LIBRARIES[name]], check=True)
     return target
 
 
@@ -92,7 +92,7 @@ def configuration(options, broker_port, hosts_port, folder):
     lines = ["gateway: {id: bench}", "clock: {sources: [system]}", f"profiles: [{folder}/profiles]", "buses:"]
     for bus in range(options.buses):
         if options.source:
-            lines.append(f"  field-{bus}: {{driver: synthetic, port: \"{os.devnull}\"}}")
+            lines.append(f"  field-{bus}: {{driver: synthetic, port: {folder}/port-{bus}}}")
         else:
             lines.append(f"  field-{bus}: {{driver: modbus, port: tcp, response_timeout: 500ms}}")
     lines.append("devices:")
@@ -120,19 +120,16 @@ def counts(path):
 
 def run(options, folder):
     drivers = options.drivers
-    environment = dict(os.environ, POINTS=str(options.points))
     hosts = None
     hosts_port = 15020
     if options.source:
         drivers = os.path.join(folder, "drivers")
         place = os.path.join(drivers, "Synthetic")
         os.makedirs(os.path.join(place, "Profiles"))
-        compiled("sample_source", place)
+        compiled("sample_source", place, f"-DPOINTS={options.points}", f"-DSHARED_POINTS={int(not options.unshared)}")
         with open(os.path.join(place, "driver.yaml"), "w") as file:
             file.write("driver: synthetic\ndescription: readings without a field\nexecutable: sample_source\n"
                        "profiles: Profiles\nprotocol: 1\n")
-        if options.buses > 1:
-            environment["SHARED_POINTS"] = "0"
     else:
         program = compiled("modbus_hosts", folder)
         hosts = subprocess.Popen([program, str(options.devices), str(hosts_port), str(options.silent)],
@@ -147,7 +144,7 @@ def run(options, folder):
     log_path = os.path.join(folder, "candelad.log")
     gateway = subprocess.Popen(
         [os.path.join(options.binaries, "candelad"), "--config", path, "--state-dir", state, "--socket",
-         os.path.join(folder, "socket"), "--drivers", drivers], stderr=open(log_path, "w"), env=environment)
+         os.path.join(folder, "socket"), "--drivers", drivers], stderr=open(log_path, "w"))
     try:
         wait_until(lambda: gateway.poll() is not None or any(int(line[1]) for line in counts(figures_path)),
                    "the first reading at the subscriber", 60)
@@ -183,14 +180,14 @@ def run(options, folder):
     span = float(last[0]) - float(first[0])
     readings = int(last[1]) - int(first[1])
     result = {
-        "devices": options.devices, "points": options.points, "rate": round(readings / span),
+        "devices": options.devices, "points": options.points, "rate": round(readings / max(span, 1e-9)),
         "wanted": options.devices * options.points, "messages_per_s": round((int(last[2]) - int(first[2])) / span, 1),
         "bytes_per_reading": round((int(last[3]) - int(first[3])) / max(1, readings), 1),
         "missing": int(last[4]), "repeated": int(last[5]), "not_good": int(last[6]) - int(first[6]),
         "oldest_s": max(float(row[7]) for row in rows if float(row[0]) > float(first[0])),
         "cpu_per_million": {}, "pss_mb": {}, "private_mb": {}, "threads": {k: v for k, v in threads.items() if v > 0.02},
     }
-    rate = readings / span
+    rate = max(1, readings) / max(span, 1e-9)
     total = 0
     for name in processes:
         user = (after[name][0] - before[name][0]) / took / rate * 1e6
@@ -215,6 +212,7 @@ def main():
     parser.add_argument("--silent", type=int, default=0)
     parser.add_argument("--flush", default="5s")
     parser.add_argument("--source", action="store_true")
+    parser.add_argument("--unshared", action="store_true")
     parser.add_argument("--perf")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()

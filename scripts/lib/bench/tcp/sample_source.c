@@ -1,9 +1,8 @@
 // A driver without a field: speaks the driver protocol (Sources/DriverProtocol/driver.proto) and sends as many readings as it is
 // told, so that what the daemon costs is measured alone.
 //
-//   sample_source          40 numbers of each configured device once a second, evenly spread over the second
-//
-// POINTS and PERIOD_MS in the environment change that.
+// POINTS numbers of each configured device once a second, evenly spread over the second. What differs is compiled in, because the
+// daemon hands its drivers no environment.
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
@@ -13,12 +12,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef POINTS
+#define POINTS 40
+#endif
+#ifndef SHARED_POINTS
+#define SHARED_POINTS 1
+#endif
+
 enum { MOST_DEVICES = 4096, MESSAGE = 262144 };
 
 static uint32_t devices[MOST_DEVICES];
 static int device_count;
-static int points = 40;
-static int64_t period_ns = 1000000000;
+static const int points = POINTS;
+static const int64_t period_ns = 1000000000;
 static unsigned char out[MESSAGE + 16];
 static unsigned char *at;
 
@@ -195,10 +201,6 @@ int main(void) {
     int running = 0, next = 0;
     int64_t begun = 0, sent = 0, beat = 0;
     uint64_t turns = 0;
-    if (getenv("POINTS")) points = atoi(getenv("POINTS"));
-    if (getenv("PERIOD_MS")) period_ns = atoll(getenv("PERIOD_MS")) * 1000000;
-    int shared = getenv("SHARED_POINTS") == NULL || atoi(getenv("SHARED_POINTS"));
-    const char *name = getenv("DRIVER_NAME") ? getenv("DRIVER_NAME") : "synthetic";
     for (;;) {
         struct pollfd input = {0, POLLIN, 0};
         if (poll(&input, 1, running ? 1 : -1) > 0) {
@@ -213,8 +215,8 @@ int main(void) {
                 const unsigned char *body = start, *inner;
                 uint64_t value;
                 for (int field; (field = next_field(&body, start + length, &inner, &value)) != 0;) {
-                    if (field == 2) send_hello(name);
-                    if (field == 3) send_configured(configure(inner, inner + value), shared);
+                    if (field == 2) send_hello("synthetic");
+                    if (field == 3) send_configured(configure(inner, inner + value), SHARED_POINTS);
                     if (field == 4) {
                         send_started();
                         running = 1;
