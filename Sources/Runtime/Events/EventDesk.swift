@@ -9,6 +9,7 @@ actor EventDesk {
     private let log: Logger
     /// Devices whose values show how people live: the log says what happened to them and no number.
     private let households: Set<String>
+    private let journal: EventJournal?
     private var book = AlarmBook()
     /// Of a household's event these words of its detail stand in the log: none of them holds a value.
     private static let harmless: Set<String> = [
@@ -17,8 +18,12 @@ actor EventDesk {
     /// Ends each wait of ``changes()`` when the list of alarms changed.
     private var listeners: [AsyncStream<Void>.Continuation] = []
 
-    init(households: Set<String> = [], outbox: Outbox, clock: GatewayClock, log: Logger) {
+    /// - Parameter journal: keeps events for people on site.
+    init(
+        households: Set<String> = [], outbox: Outbox, journal: EventJournal? = nil, clock: GatewayClock, log: Logger
+    ) {
         self.households = households
+        self.journal = journal
         self.outbox = outbox
         self.clock = clock
         self.log = log
@@ -35,13 +40,13 @@ actor EventDesk {
 
     /// Something happened.
     func tell(_ event: Event) async {
-        write(event)
-        await outbox.append(events: [event])
+        await tell([event])
     }
 
     func tell(_ events: [Event]) async {
         guard !events.isEmpty else { return }
         events.forEach(write)
+        await journal?.note(events)
         await outbox.append(events: events)
     }
 
