@@ -107,23 +107,6 @@ struct StateReader {
         return ExactDecimal(mantissa: mantissa, exponent: Int32(clamping: try signed()))
     }
 
-    mutating func optional<T>(
-        _ read: (inout StateReader) throws(StateProblem) -> T
-    ) throws(StateProblem) -> T? {
-        try flag() ? try read(&self) : nil
-    }
-
-    mutating func list<T>(
-        _ read: (inout StateReader) throws(StateProblem) -> T
-    ) throws(StateProblem) -> [T] {
-        let count = try unsigned()
-        // Every element takes a byte at least: a damaged count cannot ask for more memory than that.
-        guard count <= UInt64(bytes.count - position) else { throw damaged }
-        var values: [T] = []
-        for _ in 0..<count { values.append(try read(&self)) }
-        return values
-    }
-
     mutating func value() throws(StateProblem) -> Value {
         switch try byte() {
         case 0: .number(try decimal())
