@@ -278,7 +278,10 @@ import Testing
         gate.open()
         await gate.collector.wait { if case .event(let event) = $0 { event.kind == "done" } else { false } }
         let numbers = gate.collector.reports.flatMap { report -> [Int64] in
-            if case .samples(let samples) = report { samples.mantissa } else { [] }
+            guard case .samples(let blocks) = report else { return [] }
+            return blocks.flatMap(\.samples).compactMap {
+                if case .number(let number)? = $0.value { number.mantissa } else { nil }
+            }
         }
         #expect(numbers == Array(0..<3000))
         await bench.supervisor.stop()
