@@ -215,8 +215,7 @@ struct DeviceTableTests {
             _ = try await scene.table.exchange(refused.device, refused.exchange, by: "cli uid 1000")
             Issue.record("it was taken down")
         } catch {
-            let refusal = try #require(error as? MeterExchangeRefusal)
-            #expect(refusal.explanation.contains(refused.because), "\(refusal.explanation)")
+            #expect(error.explanation.contains(refused.because), "\(error.explanation)")
         }
         #expect(try await scene.events().count == before)
         await scene.outbox.close()
@@ -257,10 +256,5 @@ final class LogLines: LogHandler, Sendable {
         set {}
     }
 
-    func log(
-        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String, file: String,
-        function: String, line: UInt
-    ) {
-        lines.withLock { $0.append("\(message)") }
-    }
+    func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
 }
