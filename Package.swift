@@ -110,7 +110,9 @@ let package = Package(
         tests("LightingTests", ["Lighting", "Telemetry"]),
         tests("SupervisionTests", ["Supervision", "DriverProtocol", "Telemetry", "CLinux", logging]),
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),
-        tests("RuntimeTests", ["Runtime", "Configuration", "Telemetry"]),
+        tests(
+            "RuntimeTests",
+            ["Runtime", "Configuration", "DriverProtocol", "Normalization", "Outbox", "Telemetry", logging]),
         tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"], exclude: ["Python"]),
         tests("CLITests", ["ControlProtocol", "Telemetry", "CLinux"], exclude: ["Snapshots"]),
         tests("ArchitectureTests", []),

@@ -70,6 +70,18 @@ struct DeviceRecord: Sendable {
         normalizer.reconfigure(points: points, options: pointOptions, rules: rules)
     }
 
+    /// A driver that names no point by which a device is known: then its serial number is it.
+    static func identified(_ points: [PointDescriptor]) -> [PointDescriptor] {
+        guard !points.contains(where: \.isIdentity) else { return points }
+        return points.map { point in
+            guard point.name == "serial_number" else { return point }
+            return PointDescriptor(
+                name: point.name, kind: point.kind, unit: point.unit, isWritable: point.isWritable,
+                minimum: point.minimum, maximum: point.maximum, rollover: point.rollover, obis: point.obis,
+                interval: point.interval, basis: point.basis, isDerived: point.isDerived, isIdentity: true)
+        }
+    }
+
     /// Notes which meter it said it is.
     ///
     /// - Returns: whether that is news.

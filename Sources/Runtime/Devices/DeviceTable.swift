@@ -87,7 +87,7 @@ actor DeviceTable {
             let name = records[place].name
             let own = answer.diagnostics.first { $0.subject == .device && $0.name == name && $0.severity == .error }
             if described.map({ $0.raw != description.points }) ?? true {
-                described = (description.points, description.points.map(\.telemetry))
+                described = (description.points, DeviceRecord.identified(description.points.map(\.telemetry)))
             }
             records[place].take(description, points: described?.points ?? [], fault: own?.message)
             for problem in records[place].normalizer.problems { log.warning("\(problem)") }
@@ -112,9 +112,9 @@ actor DeviceTable {
             }
             normalize(block.samples, at: place, into: &harvest)
             // What is told of a device comes after its readings and before those of the next.
-            if !harvest.events.isEmpty {
+            if !harvest.output.events.isEmpty {
                 await store(harvest)
-                harvest = Harvest()
+                harvest.removeAll()
             }
         }
         await store(harvest)
@@ -130,13 +130,17 @@ actor DeviceTable {
 
     private func normalize(_ samples: [Sample], at place: Int, into harvest: inout Harvest) {
         guard let last = samples.last?.acquired else { return }
+        let current = normalizerClock()
+        let first = harvest.output.readings.count
+        harvest.output.isStateChanged = false
+        harvest.output.wantsIdentity = false
         // In place: a copy of the record would copy the state of all its points with every message.
-        let output = records[place].normalizer.normalize(samples, clock: normalizerClock())
+        records[place].normalizer.normalize(samples, clock: current, into: &harvest.output)
         if let newest = samples.last(where: { $0.quality.grade != .bad })?.acquired {
             records[place].lastAnswer = newest
         }
         if records[place].noteIdentity() { descriptionListeners.forEach { $0.yield() } }
-        gather(output, of: place, at: last, into: &harvest)
+        settle(place, at: last, since: first, in: &harvest)
     }
 
     func deviceState(bus: String, _ state: DriverDeviceState) async {
@@ -197,26 +201,30 @@ actor DeviceTable {
 
     /// What goes to the outbox together.
     private struct Harvest {
-        var readings: [Reading] = []
+        var output = NormalizerOutput()
         var states: [String: [UInt8]] = [:]
-        var events: [Event] = []
+
+        mutating func removeAll() {
+            output.removeAll()
+            states.removeAll()
+        }
     }
 
     /// To the outbox and the event desk; what the normaliser remembers goes into the same transaction.
     func handOver(_ output: NormalizerOutput, of place: Int, at moment: BootInstant) async {
-        var harvest = Harvest()
-        gather(output, of: place, at: moment, into: &harvest)
+        var harvest = Harvest(output: output)
+        settle(place, at: moment, since: 0, in: &harvest)
         await store(harvest)
     }
 
-    private func gather(
-        _ output: NormalizerOutput, of place: Int, at moment: BootInstant, into harvest: inout Harvest
-    ) {
+    /// What the device owes with its readings from `first` on.
+    private func settle(_ place: Int, at moment: BootInstant, since first: Int, in harvest: inout Harvest) {
+        let output = harvest.output
         if output.isStateChanged || records[place].isStateOwed {
             // An epoch or a closed window that was sent and forgotten would be sent again, differently.
             let isDue =
                 records[place].stateGiven.map { moment.duration(since: $0) >= Self.stateInterval } ?? true
-                || !output.events.isEmpty || output.readings.contains { $0.period != nil }
+                || !output.events.isEmpty || output.readings[first...].contains { $0.period != nil }
             if isDue {
                 harvest.states[records[place].name] = stateToGive(place, at: moment)
             } else {
@@ -224,17 +232,16 @@ actor DeviceTable {
             }
         }
         if output.wantsIdentity { askIdentity(of: place, at: moment) }
-        if harvest.readings.isEmpty { harvest.readings = output.readings } else { harvest.readings += output.readings }
-        if !output.events.isEmpty { harvest.events += output.events }
     }
 
     private func store(_ harvest: Harvest) async {
-        if !harvest.readings.isEmpty || !harvest.states.isEmpty {
-            readingsTaken += UInt64(harvest.readings.count)
+        let readings = harvest.output.readings
+        if !readings.isEmpty || !harvest.states.isEmpty {
+            readingsTaken += UInt64(readings.count)
             // Suspends while the disk is slow: then the driver's pipe fills and its bus slows down; nothing is lost.
-            await outbox.append(readings: harvest.readings, counterStates: harvest.states)
+            await outbox.append(readings: readings, counterStates: harvest.states)
         }
-        if !harvest.events.isEmpty { await events.take(harvest.events) }
+        if !harvest.output.events.isEmpty { await events.take(harvest.output.events) }
     }
 
     /// What a device must remember, for its key in the outbox: its name.

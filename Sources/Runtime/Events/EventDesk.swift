@@ -46,7 +46,7 @@ actor EventDesk {
     func tell(_ events: [Event]) async {
         guard !events.isEmpty else { return }
         events.forEach(write)
-        await journal?.note(events)
+        await journal?.note(events.map(local))
         await outbox.append(events: events)
     }
 
@@ -86,7 +86,7 @@ actor EventDesk {
     private func write(_ event: Event) {
         let state = event.active.map { $0 ? " begins" : " ends" } ?? ""
         let subject = event.device.map { " \($0)" } ?? ""
-        let line = "\(event.kind)\(state)\(subject) \(shown(event))"
+        let line = "\(event.kind)\(state)\(subject) \(local(event).detail)"
         switch event.severity {
         case .info: log.info("\(line)")
         case .warning: log.warning("\(line)")
@@ -94,10 +94,14 @@ actor EventDesk {
         }
     }
 
-    private func shown(_ event: Event) -> JSONValue {
+    /// As it may stand on this machine: of a household without its numbers.
+    private func local(_ event: Event) -> Event {
         guard let device = event.device, households.contains(device), case .object(let members) = event.detail else {
-            return event.detail
+            return event
         }
-        return .object(members.filter { Self.harmless.contains($0.key) })
+        return Event(
+            id: event.id, kind: event.kind, device: device, point: event.point, severity: event.severity,
+            active: event.active, detail: .object(members.filter { Self.harmless.contains($0.key) }),
+            occurred: event.occurred)
     }
 }
