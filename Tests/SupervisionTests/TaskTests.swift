@@ -1,5 +1,6 @@
 import DriverProtocol
 import Glibc
+import Logging
 import Synchronization
 import Telemetry
 import Testing
