@@ -115,9 +115,11 @@ public actor Gateway {
             configuration.outbox, stateDirectory: places.stateDirectory, boot: clock.boot, log: log)
         let outbox = storage.outbox
         let journal = EventJournal(state: storage.state, clock: clock, log: log)
-        events = EventDesk(outbox: outbox, journal: journal, clock: clock, log: log)
-        devices = DeviceTable(configuration: configuration, outbox: outbox, events: events, clock: clock, log: log)
+        let households = Set(configuration.devices.filter { $0.privacy == .household }.map(\.name))
+        events = EventDesk(households: households, outbox: outbox, journal: journal, clock: clock, log: log)
         buses = BusDesk()
+        devices = DeviceTable(
+            configuration: configuration, outbox: outbox, buses: buses, events: events, clock: clock, log: log)
         let readOnlyBuses = Set(configuration.buses.filter(\.isReadOnly).map(\.name))
         let plan = LightingPlanBuilder.plan(of: configuration) { log.warning("lighting: \($0)") }
         lighting = LightingService(
@@ -243,12 +245,15 @@ public actor Gateway {
         await report.use(uplinks)
         await events.tell(await storage.outbox.opening.events(occurred: now, flush: configuration.outbox.flush))
         await rename()
+        await devices.restore()
         let interrupted = await storage.state.opening.interrupted
         await router.reportInterrupted(interrupted)
         await raiseStandingAlarms()
         // Lighting first: it needs none of what follows.
         tasks.append(Task { [lighting] in await lighting.run(forgetting: interrupted.map(\.id)) })
+        await buses.tell(clock: clock.status())
         for supervisor in await buses.all { await supervisor.start() }
+        tasks.append(Task { [devices] in await devices.run() })
         for uplink in uplinks {
             pumps.append(Task { await uplink.pump.run() })
             tasks.append(Task { await self.takeCommands(of: uplink) })
@@ -397,6 +402,7 @@ public actor Gateway {
     /// Tells when the clock became trusted, and leaves this boot's offset behind for readings that a later boot will send.
     private func followClock() async {
         let status = clock.status()
+        await buses.tell(clock: status)
         let before = lastClock
         // A step of more than a second is news; drift is not.
         let stepped = before.map { abs($0.offset - status.offset) > 1_000_000_000 } ?? true
@@ -435,6 +441,7 @@ public actor Gateway {
         await withDiscardingTaskGroup { group in
             for supervisor in await buses.all { group.addTask { await supervisor.stop() } }
         }
+        await devices.keepStates()
         await storage.outbox.flush()
         // What was in memory is on the disk now; a head-end that listens gets it before the goodbye, the others after the next start.
         await withDiscardingTaskGroup { group in

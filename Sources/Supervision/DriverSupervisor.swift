@@ -19,6 +19,8 @@ public actor DriverSupervisor {
     private var machine: SupervisionMachine
     private var configuration: DriverConfigure
     private var isTracing = false
+    /// Told last, so that a driver that is started again hears it too.
+    private var clock: DriverSetClock?
 
     private var loop: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -123,6 +125,12 @@ public actor DriverSupervisor {
         if machine.phase == .running { sendTrace() }
     }
 
+    /// Where UTC stands against boot time; told again after each restart of the driver.
+    public func send(clock: DriverSetClock) {
+        self.clock = clock
+        if machine.phase == .running { process?.send(.setClock(clock)) }
+    }
+
     /// What ``DriverReport/remember(_:)`` brought is on disk.
     public func remembered(device: String, key: String) {
         var message = DriverRemembered()
@@ -189,6 +197,8 @@ public actor DriverSupervisor {
             if number == processNumber { await apply(.breach(breach)) }
         case .exited(let exit, let number):
             if number == processNumber { await apply(.exited(exit)) }
+        case .samples(let blocks, let number):
+            if number == processNumber { await take(blocks) }
         case .message(let message, let number):
             if number == processNumber { await take(message) }
         }
@@ -199,18 +209,23 @@ public actor DriverSupervisor {
         case .hello(let hello)?:
             self.hello = hello
             await apply(.hello(hello))
-        case .configured(let answer)?:
+        case .configured(let received)?:
+            var answer = received
+            if let fault = answer.resolveSharedPoints() { return await apply(.breach(.nonsense(fault))) }
             if let fault = ConfiguredCheck.fault(in: answer, to: configuration) {
                 return await apply(.breach(.nonsense(fault)))
             }
             configured = answer
             knownDevices = Set(answer.devices.map(\.index))
             await apply(.configured(busError: ConfiguredCheck.busError(in: answer)), delivering: .configured(answer))
-        case .started(let started)?: await apply(.started(port: started.port.clipped))
+        case .started(let started)?:
+            await apply(.started(port: started.port.clipped))
+            if let clock, machine.phase == .running { process?.send(.setClock(clock)) }
         case .startFailed(let failure)?:
             await apply(.startFailed(isRetriable: failure.retriable, message: failure.message))
         case .heartbeat(let heartbeat)?: await apply(.heartbeat(heartbeat), delivering: .heartbeat(heartbeat))
-        case .samples(let samples)?: await pass("Samples", of: samples.device, .samples(samples))
+        // Read apart from all else, see DriverProcessLoop.
+        case .samples?: break
         case .deviceState(let state)?: await pass("DeviceState", of: state.device, .deviceState(state))
         case .event(let event)?: await pass("Event", of: event.hasDevice_p ? event.device : nil, .event(event))
         case .traceRecord(let record)?: await pass("TraceRecord", of: nil, .trace(record))
@@ -233,6 +248,14 @@ public actor DriverSupervisor {
             await apply(.message("TaskDone"))
         case nil: break
         }
+    }
+
+    private func take(_ blocks: [SampleBlock]) async {
+        for block in blocks where !knownDevices.contains(block.device) {
+            let fault = "Samples of device \(block.device), which Configured did not describe"
+            return await apply(.breach(.nonsense(fault)))
+        }
+        await apply(.message("Samples"), delivering: .samples(blocks))
     }
 
     private func pass(_ name: String, of device: UInt32?, _ report: DriverReport) async {

@@ -33,10 +33,11 @@ public actor ModbusDriver: BusDriver {
             throw DriverStartFailure(isRetriable: false, message: "the bus is not configured")
         }
         let options = configuration.options
-        var links = configuration.links.map { LibmodbusLink($0, options.serial, turnaround: options.turnaround) }
+        let log = { [outlet] (line: String) in outlet.log(line) }
+        var links = configuration.links.map { Self.link(to: $0, options, log: log) }
         // A serial port is opened also when no device of it is usable: the fault shows now, not with the first device.
         if links.isEmpty, port.isSerial {
-            links = [LibmodbusLink(port, options.serial, turnaround: options.turnaround)]
+            links = [Self.link(to: port, options, log: log)]
         }
         if port.isSerial, let line = links.first {
             do {
@@ -50,6 +51,16 @@ public actor ModbusDriver: BusDriver {
         self.engine = engine
         engine.begin()
         return links.count == 1 ? links[0].title : "\(links.count) hosts"
+    }
+
+    private static func link(
+        to address: PortAddress, _ options: BusOptions, log: @escaping (String) -> Void
+    ) -> any ModbusLink {
+        if case .serial(let path) = address {
+            return SerialLink(
+                path: path, options.serial, turnaround: options.turnaround, options: options.line, log: log)
+        }
+        return LibmodbusLink(address, options.serial, turnaround: options.turnaround)
     }
 
     public func turn() -> BootInstant { engine?.turn() ?? BootInstant(nanoseconds: .max) }
