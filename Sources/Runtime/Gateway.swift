@@ -114,7 +114,8 @@ public actor Gateway {
         storage = try await GatewayStorage.open(
             configuration.outbox, stateDirectory: places.stateDirectory, boot: clock.boot, log: log)
         let outbox = storage.outbox
-        events = EventDesk(outbox: outbox, clock: clock, log: log)
+        let journal = EventJournal(state: storage.state, clock: clock, log: log)
+        events = EventDesk(outbox: outbox, journal: journal, clock: clock, log: log)
         devices = DeviceTable(configuration: configuration, outbox: outbox, events: events, clock: clock, log: log)
         buses = BusDesk()
         let readOnlyBuses = Set(configuration.buses.filter(\.isReadOnly).map(\.name))
@@ -139,8 +140,10 @@ public actor Gateway {
             devices: devices, buses: buses, lighting: lighting, events: events, outbox: outbox, clock: clock,
             started: started, outboxPath: storage.path)
         uplinks = Self.assemble(configuration, outbox, events, publisher, clock, senders, places.stateDirectory, log)
+        let traces = TraceDesk(configuration: configuration)
         let service = ControlService(
-            configuration: configuration, devices: devices, router: router, buses: buses, report: report)
+            configuration: configuration, devices: devices, router: router, buses: buses, report: report,
+            events: events, journal: journal, traces: traces, clock: clock, catalog: catalog)
         do {
             control = try ControlServer(path: places.socket, group: places.group) { request, peer, send in
                 await service.answer(request, peer, send)
@@ -152,7 +155,7 @@ public actor Gateway {
         if let note = control.note { log.notice("control socket: \(note)") }
         let sink = GatewaySink(
             configuration: configuration, devices: devices, buses: buses, lighting: lighting, events: events,
-            state: storage.state, clock: clock, log: log)
+            state: storage.state, traces: traces, clock: clock, log: log)
         await addSupervisors(catalog, lamps: Set(plan?.lamps ?? []), sink)
     }
 

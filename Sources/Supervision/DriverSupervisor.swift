@@ -23,9 +23,11 @@ public actor DriverSupervisor {
     private var loop: Task<Void, Never>?
     private var timer: Task<Void, Never>?
     private var timerDue: BootInstant?
-    private var process: DriverProcess?
+    private(set) var process: DriverProcess?
     private var processNumber: UInt64 = 0
-    private var pending = PendingRequests()
+    var pending = PendingRequests()
+    /// Tasks under way, by request.
+    var tasks: [UInt64: DriverTaskMailbox] = [:]
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
     private var settleWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     private var settleNumber: UInt64 = 0
@@ -43,12 +45,14 @@ public actor DriverSupervisor {
     ///   - workingDirectory: where it runs; nil: the driver's own folder.
     ///   - configure: sent after each hello; `request` and `memories` are kept up to date by the supervisor. With `checkOnly`
     ///     the driver is ended after its answer and never started again.
+    ///   - configureOnly: the driver is configured and not started: for tasks that need no port. It runs until ``stop()``.
     ///   - hasLamps: a bus with lamps is never given up, but tried again every 60 s.
     ///   - responseTimeout: longest exchange on the wire; at a stop the driver gets this and 1.5 s to finish.
     ///   - runtimeVersion: told to the driver.
     public init(
         bus: String, executable: String, manifestName: String, workingDirectory: String? = nil,
-        configure: DriverConfigure, hasLamps: Bool, responseTimeout: Duration = .seconds(1),
+        configure: DriverConfigure, configureOnly: Bool = false, hasLamps: Bool,
+        responseTimeout: Duration = .seconds(1),
         runtimeVersion: String = "1", limits: SupervisionLimits = SupervisionLimits(), log: Logger,
         sink: any DriverSink
     ) {
@@ -62,6 +66,7 @@ public actor DriverSupervisor {
         configuration = configure
         machine = SupervisionMachine(
             bus: bus, manifestName: manifestName, hasLamps: hasLamps, isCheckOnly: configure.checkOnly,
+            isConfigureOnly: configureOnly,
             responseTimeout: responseTimeout, limits: limits, random: { Double.random(in: 0...1) })
     }
 
@@ -106,6 +111,9 @@ public actor DriverSupervisor {
         limiter.cancel()
         return machine.state
     }
+
+    /// Whether a task can be handed to the driver now.
+    var mayTakeTasks: Bool { machine.phase == .running || machine.phase == .holding }
 
     private var isUnsettled: Bool { machine.state.condition == .starting || machine.state.condition == .disabled }
 
@@ -217,8 +225,12 @@ public actor DriverSupervisor {
         case .queryDone(let done)?: await answered("QueryDone", done.request, .query(done))
         case .commandDone(let done)?: await answered("CommandDone", done.request, .command(done))
         case .statistics(let sums)?: await answered("Statistics", sums.request, .statistics(sums))
-        case .taskStep?: await apply(.message("TaskStep"))
-        case .taskDone?: await apply(.message("TaskDone"))
+        case .taskStep(let step)?:
+            took(step)
+            await apply(.message("TaskStep"))
+        case .taskDone(let done)?:
+            took(done)
+            await apply(.message("TaskDone"))
         case nil: break
         }
     }
@@ -272,7 +284,9 @@ public actor DriverSupervisor {
         case .kill: process?.kill()
         case .report(let state): await tell(state)
         case .gone(let reason): await sink.driver(bus, didReport: .gone(reason: reason))
-        case .failPending(let reason): pending.failAll(reason)
+        case .failPending(let reason):
+            pending.failAll(reason)
+            failTasks(reason)
         case .stopped:
             let waiters = stopWaiters
             stopWaiters = []

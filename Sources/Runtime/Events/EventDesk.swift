@@ -7,11 +7,14 @@ actor EventDesk {
     private let outbox: Outbox
     private let clock: GatewayClock
     private let log: Logger
+    private let journal: EventJournal?
     private var book = AlarmBook()
     /// Ends each wait of ``changes()`` when the list of alarms changed.
     private var listeners: [AsyncStream<Void>.Continuation] = []
 
-    init(outbox: Outbox, clock: GatewayClock, log: Logger) {
+    /// - Parameter journal: keeps events for people on site.
+    init(outbox: Outbox, journal: EventJournal? = nil, clock: GatewayClock, log: Logger) {
+        self.journal = journal
         self.outbox = outbox
         self.clock = clock
         self.log = log
@@ -28,13 +31,13 @@ actor EventDesk {
 
     /// Something happened.
     func tell(_ event: Event) async {
-        write(event)
-        await outbox.append(events: [event])
+        await tell([event])
     }
 
     func tell(_ events: [Event]) async {
         guard !events.isEmpty else { return }
         events.forEach(write)
+        await journal?.note(events)
         await outbox.append(events: events)
     }
 
