@@ -47,7 +47,8 @@ struct ControlService: Sendable {
             return
         case .statistics(let wanted)?: await statistics(wanted, into: &reply)
         case .events(let wanted)?: await events(wanted, into: &reply)
-        case .exchange?, nil:
+        case .exchange(let wanted)?: await exchange(wanted, peer, into: &reply)
+        case nil:
             reply.failure = Self.failure(
                 1, "the daemon does not know this request", "use the candela program of the same version as the daemon")
         }

@@ -243,6 +243,7 @@ actor StatusReport {
         info.missedIntervals = record.missedIntervals
         info.lastAnswerS = record.lastAnswer.map { max(0, now.duration(since: $0).inSeconds) } ?? -1
         info.profileVersion = record.profileVersion
+        info.facts = record.facts.map { "\($0.name) \($0.value)" }
         if let oldest = counters.first, let before = oldest.devices[record.name], record.requests >= before.requests {
             info.recentRequests = record.requests - before.requests
             info.recentFailures = record.failures >= before.failures ? record.failures - before.failures : 0
