@@ -262,6 +262,7 @@ public actor Gateway {
         housekeeping.append(Task { await self.keepAlarms() })
         housekeeping.append(Task { await self.keepDevices() })
         housekeeping.append(Task { await self.pulse() })
+        housekeeping.append(Task { await GatewayMemory.keepTrimmed() })
         notifier.ready("\(configuration.devices.count) devices on \(configuration.buses.count) buses")
         log.notice(
             "gateway \(configuration.id) runs: \(configuration.devices.count) devices on \(configuration.buses.count) buses, \(uplinks.count) uplinks"

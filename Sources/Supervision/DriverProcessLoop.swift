@@ -34,9 +34,11 @@ final class DriverProcessLoop {
     private static let blocksTogether = 64
     /// More messages than this in a second, and the pipe is read in intervals: each wake-up costs four changes of threads.
     private static let messagesAtOnce = 100
-    /// How long output may lie in the pipe then. At the flood limit of 4 MB/s a pipe of 64 KB holds for 16 ms; what a person waits for
-    /// is not later than that.
-    private static let readInterval: Duration = .milliseconds(16)
+    /// How long output may lie in the pipe then: at the flood limit of 4 MB/s a third of what it holds. An answer that a person waits
+    /// for is later by no more than that.
+    private static let readInterval: Duration = .milliseconds(40)
+    /// What the pipe of a driver may hold, in bytes; where the system refuses, it keeps its 64 KB.
+    private static let pipeBytes: Int32 = 524_288
     /// After a breach nothing more is read from the driver: nobody knows where its next message begins.
     private var isDeaf = false
     private var hasEnded = false
@@ -74,6 +76,7 @@ final class DriverProcessLoop {
             swap(&input, &toDriver.write)
             swap(&output, &fromDriver.read)
             swap(&errors, &itsLog.read)
+            candela_widen_pipe(output.number, Self.pipeBytes)
             for descriptor in [input.number, output.number, errors.number] { setNonBlocking(descriptor) }
             exit = OwnedDescriptor(candela_process_descriptor(pid))
             process.shared.withLock { shared in

@@ -17,8 +17,13 @@ struct JSONBytes: ~Copyable {
     /// A copy.
     var bytes: [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
 
+    @inline(__always)
     private mutating func reserve(_ more: Int) {
-        if capacity - count >= more { return }
+        if capacity - count < more { grow(by: more) }
+    }
+
+    @inline(never)
+    private mutating func grow(by more: Int) {
         let larger = max(capacity * 2, count + more)
         let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
         moved.moveInitialize(from: start, count: count)
@@ -104,7 +109,9 @@ struct JSONBytes: ~Copyable {
                 for index in 0..<missing { target[index] = UInt8(ascii: "0") }
                 length += missing
             }
-            for index in stride(from: length - 1, through: length - places, by: -1) { target[index + 1] = target[index] }
+            for index in stride(from: length - 1, through: length - places, by: -1) {
+                target[index + 1] = target[index]
+            }
             target[length - places] = UInt8(ascii: ".")
             length += 1
         }
