@@ -29,7 +29,9 @@ import Testing
             if case .samples(let blocks) = $0 { blocks.contains { $0.device == 1 } } else { false }
         }
         await bench.sink.wait { if case .heartbeat = $0 { true } else { false } }
-        let blocks = bench.sink.reports.flatMap { if case .samples(let blocks) = $0 { blocks } else { [] } }
+        let blocks = bench.sink.reports.flatMap { report -> [SampleBlock] in
+            if case .samples(let blocks) = report { blocks } else { [] }
+        }
         let rows = try #require(blocks.first).samples
         #expect(
             rows.map(\.value) == [
