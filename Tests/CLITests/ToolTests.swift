@@ -1,3 +1,4 @@
+import ControlProtocol
 import Glibc
 import Telemetry
 import TestSupport
@@ -82,7 +83,7 @@ struct ToolTests {
     // MARK: - Reports
 
     /// The length of the text decides how it is padded: 64 in a row meet every case.
-    @Test(arguments: stride(from: 0, to: 64, by: 9)) func `the hash under a report is its SHA-256`(length: Int)
+    @Test(arguments: Array(stride(from: 0, to: 64, by: 9))) func `the hash under a report is its SHA-256`(length: Int)
         async throws
     {
         let shown = try await run(["report", "--by", String(repeating: "x", count: length)], merged: false)
