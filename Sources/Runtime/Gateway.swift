@@ -373,6 +373,7 @@ public actor Gateway {
             } else {
                 await events.clear("storage")
             }
+            await report.noteCounters()
             turns += 1
             if turns % 3600 == 0, let now = clock.utc(clock.now())?.time { try? await storage.state.prune(now: now) }
             try? await Task.sleep(for: min(Self.pulseInterval, notifier.watchdogInterval ?? Self.pulseInterval))

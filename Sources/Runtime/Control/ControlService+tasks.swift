@@ -16,7 +16,7 @@ extension ControlService {
         case .failure(let failure):
             reply.failure = failure.control
             try? await send(reply)
-        case .success(let (supervisor, arguments)):
+        case .success(let (supervisor, arguments, isMasked)):
             let done = await supervisor.task(wanted.name, arguments: arguments) { step in
                 var reply = template
                 reply.taskStep.content = step.json.description
@@ -25,7 +25,8 @@ extension ControlService {
             }
             var end = ControlTaskDone()
             end.failure = done.failure
-            end.result = done.result.json.description
+            let result = done.result.json
+            end.result = (isMasked ? TaskArguments.masked(ring: result) : result).description
             reply.taskDone = end
             try? await send(reply)
         }
@@ -39,7 +40,7 @@ extension ControlService {
     }
 
     private func prepare(_ wanted: ControlTaskRequest, _ peer: ControlPeer) async -> Result<
-        (DriverSupervisor, DriverNode), Refused
+        (DriverSupervisor, DriverNode, isMasked: Bool), Refused
     > {
         guard let bus = configuration.bus(wanted.bus), let supervisor = await buses[wanted.bus] else {
             return .failure(Refused(2, "there is no bus \(wanted.bus)", busHint(wanted.bus)))
@@ -77,7 +78,11 @@ extension ControlService {
                         "bus": .string(bus.name), "arguments": .object(members),
                     ], occurred: clock.now()))
         }
-        return .success((supervisor, DriverNode(json: .object(arguments))))
+        let device = members.first { $0.key == "device" }?.value.text
+        let isMasked =
+            wanted.name == TaskArguments.ring && !asksForHousehold
+            && homes.contains { device == nil || $0.name == device }
+        return .success((supervisor, DriverNode(json: .object(arguments)), isMasked))
     }
 
     private func busHint(_ name: String) -> String {
@@ -160,6 +165,26 @@ extension ControlService {
             made.devices.append(one)
         }
         reply.statistics = made
+    }
+
+    func exchange(_ wanted: ControlExchangeRequest, _ peer: ControlPeer, into reply: inout ControlReply) async {
+        let exchange = MeterExchange(
+            point: wanted.point.isEmpty ? nil : wanted.point, final: wanted.final, initial: wanted.initial,
+            serial: wanted.serial.isEmpty ? nil : wanted.serial)
+        do {
+            let (point, epoch) = try await devices.exchange(
+                wanted.device, exchange, by: CommandOrigin.person(user: peer.user).by)
+            var result = ControlResult()
+            result.device = wanted.device
+            result.status = "applied"
+            result.reason = "\(point) is in epoch \(epoch) from now on"
+            reply.results.results = [result]
+        } catch {
+            let nearest = NearestName.of(wanted.device, among: configuration.devices.map(\.name))
+            let isKnown = configuration.device(wanted.device) != nil
+            reply.failure = Self.failure(
+                2, error.explanation, isKnown ? error.hint : nearest.map { "did you mean \($0)?" } ?? error.hint)
+        }
     }
 
     func events(_ wanted: ControlEventsRequest, into reply: inout ControlReply) async {

@@ -11,12 +11,34 @@ public enum TaskArguments {
 
     /// Tasks whose findings hold values of devices.
     public static func readsValues(_ task: String) -> Bool {
-        ["raw", "sniff", "ring", "scan", "profile_try"].contains(task)
+        ["raw", "sniff", "scan", "profile_try"].contains(task)
     }
 
     /// Whether the task is meant to change something in the field.
     public static func writes(_ task: String, _ arguments: [JSONValue.Member]) -> Bool {
         task == "raw" && arguments.contains { $0.key == "write" && $0.value == .bool(true) }
+    }
+
+    /// The task whose findings are told without a household's answers.
+    static let ring = "ring"
+
+    /// The newest exchanges of a bus without what was answered.
+    static func masked(ring: JSONValue) -> JSONValue {
+        guard case .object(let members) = ring else { return ring }
+        return .object(
+            members.map { member in
+                guard case .array(let exchanges) = member.value else { return member }
+                return JSONValue.Member(
+                    member.key,
+                    .array(
+                        exchanges.map { exchange in
+                            guard case .object(let facts) = exchange else { return exchange }
+                            return .object(
+                                facts.filter {
+                                    ["boot_ns", "sent", "outcome", "latency_us", "device"].contains($0.key)
+                                })
+                        }))
+            })
     }
 
     /// Puts the profiles in where the arguments ask for them.
@@ -39,6 +61,9 @@ public enum TaskArguments {
 
     /// A map from name to content.
     public static func asArguments(_ documents: [ProfileDocument]) -> JSONValue {
-        .object(documents.map { JSONValue.Member($0.name, DriverNode($0.content).json) })
+        .object(documents.map { JSONValue.Member($0.name, content($0.content)) })
     }
+
+    /// A profile's tree without its places.
+    public static func content(_ node: YAMLNode) -> JSONValue { DriverNode(node).json }
 }
