@@ -144,3 +144,8 @@ import Testing
         }
     }
 }
+
+extension JSONValue {
+    fileprivate var items: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
+    fileprivate var members: [Member]? { if case .object(let members) = self { members } else { nil } }
+}
