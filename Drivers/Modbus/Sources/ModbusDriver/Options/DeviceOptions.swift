@@ -57,8 +57,11 @@ struct DeviceOptions: Sendable {
         units = Self.units(map, profile)
         pulses = PulseWorth.read(map, profile)
         if let value = map.value("sunspec_model") {
-            sunspecModel = value.integer(oneOf: profile?.informationModels.filter { $0 > 1 } ?? SunSpecModel.known)
-            if let profile, profile.kind != .sunspec { value.error("\(profile.name) is no SunSpec profile") }
+            if let profile, profile.kind != .sunspec {
+                value.error("\(profile.name) is no SunSpec profile")
+            } else {
+                sunspecModel = value.integer(oneOf: profile?.informationModels.filter { $0 > 1 } ?? SunSpecModel.known)
+            }
         }
         map.finish()
     }

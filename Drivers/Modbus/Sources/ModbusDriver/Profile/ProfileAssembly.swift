@@ -89,7 +89,7 @@ struct ProfileAssembly {
         for (group, members) in groups.sorted(by: { $0.key < $1.key }) {
             let parts = members.flatMap { index in
                 (profile.values[index].recipe?.operands ?? []).compactMap { operand -> RegisterSource? in
-                    if case .register(let source) = operand { source } else { nil }
+                    if case .register(let source) = operand, !source.isRatio { source } else { nil }
                 }
             }
             stretch(&profile, members, with: parts, "the group \(group)")

@@ -60,6 +60,8 @@ struct RegisterSource: Sendable, Hashable {
     /// How far it moves from one instance to the next, per dimension.
     var strides: [Int] = []
     var hasOwnLayout = false
+    /// A transformer ratio: the same for all values, and never read in one request with them.
+    var isRatio = false
 
     var width: Int { table.isBits ? 1 : codec.type.width }
     var addresses: ClosedRange<Int> { address...(address + width - 1) }

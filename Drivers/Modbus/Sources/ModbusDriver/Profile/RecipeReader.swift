@@ -286,8 +286,8 @@ struct ProfileRatios {
 
     init(_ map: NodeMap?, _ reader: OperandReader, limits: ModbusProfile.Limits, place: NodePlace, _ log: Diagnostics) {
         if let map {
-            current = reader.operands(map.value("ct"))
-            voltage = reader.operands(map.value("vt"))
+            current = reader.operands(map.value("ct")).map { Self.marked($0) }
+            voltage = reader.operands(map.value("vt")).map { Self.marked($0) }
             map.finish()
         }
         if limits.ratio == .registers, current.isEmpty, voltage.isEmpty {
@@ -296,6 +296,12 @@ struct ProfileRatios {
         if limits.ratio != .registers, map != nil {
             log.error("ratios need limits: {ratio: ct_and_vt_registers}", at: place.appending("ratios"))
         }
+    }
+
+    private static func marked(_ operand: Operand) -> Operand {
+        guard case .register(var source) = operand else { return operand }
+        source.isRatio = true
+        return .register(source)
     }
 
     /// Currents by the current transformers' ratio, voltages by the voltage transformers', power and energy by both; power

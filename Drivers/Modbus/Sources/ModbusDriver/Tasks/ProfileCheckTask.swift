@@ -82,7 +82,10 @@ final class ProfileExplainTask: BusTask {
         if value.codec.coding != .plain { made += " \(value.codec.coding.rawValue)" }
         var row: [(String, DriverNode)] = [
             ("point", TaskNode.text(value.name)),
-            ("wire", TaskNode.text(value.isDerived ? "sum" : "\(value.table.rawValue) \(hex(UInt16(value.ownAddress)))")),
+            (
+                "wire",
+                TaskNode.text(value.isDerived ? "sum" : "\(value.table.rawValue) \(hex(UInt16(value.ownAddress)))")
+            ),
             ("manual", TaskNode.text(value.manual ?? (value.isDerived ? "" : written))),
             ("as", TaskNode.text(value.isDerived ? "" : made)),
             ("scale", TaskNode.text(value.isDerived ? "" : value.codec.scale.description)),
