@@ -15,8 +15,8 @@ import Testing
         let end = time(nil) + Self.seconds
         var rounds = 0
         repeat {
-            for _ in 0..<500 { round(&random) }
-            rounds += 500
+            for _ in 0..<100 { round(&random) }
+            rounds += 100
         } while time(nil) < end
         print("frames at random: \(rounds) rounds from seed \(Self.seed)")
     }
