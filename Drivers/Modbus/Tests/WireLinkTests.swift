@@ -73,11 +73,13 @@ import Testing
                 ? [(0, Self.answer(1, 1)), (0, Self.answer(9, 5) + [0xFF])] : [(0, Self.answer(1, 2))]
         }
         let link = link(slave.path)
-        #expect(ask(link).outcome == .answer(.words([1])))
-        usleep(30_000)
+        let first = ask(link)
+        #expect(first.outcome == .answer(.words([1])))
         let second = ask(link)
         #expect(second.outcome == .answer(.words([2])))
-        #expect(second.strays.foreign + second.strays.noise >= 1)
+        var strays = first.strays
+        strays.add(second.strays)
+        #expect(strays.foreign + strays.noise >= 1)
     }
 
     @Test func `a port that refuses RS-485 says so and is not worth a second try`() throws {

@@ -57,7 +57,8 @@ private let start = BootInstant(nanoseconds: 7_000_000_000)
         let (finder, frames) = find(
             (0..<200).map { _ in (0..<50).map { _ in UInt8(truncatingIfNeeded: random.next()) } })
         #expect(frames.filter(\.isByRule).count <= 3)
-        #expect(finder.garbage > 9_000)
+        // Functions without a rule of length take the first right check for their end, by chance now and then.
+        #expect(finder.garbage > 5_000)
     }
 
     @Test func `a bus is summed up by unit`() {
