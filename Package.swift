@@ -118,8 +118,8 @@ let package = Package(
         tests("ArchitectureTests", []),
         tests("EndToEndTests", ["Telemetry"], exclude: ["Python"]),
         tests(
-            "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry", protobuf],
-            path: "Drivers/Modbus/Tests", exclude: ["Python"]),
+            "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry", "CLinux", protobuf],
+            path: "Drivers/Modbus/Tests", exclude: ["Python", "Transcripts"]),
         tests(
             "DALIDriverTests", ["DALIDriver", "DriverKit", "DriverProtocol", "Telemetry", protobuf],
             path: "Drivers/DALI/Tests"),

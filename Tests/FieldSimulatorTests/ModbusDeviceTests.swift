@@ -176,3 +176,30 @@ import Testing
         #expect(meter.faults.brokenChecks == 0)
     }
 }
+
+@Suite struct `Rarer functions of a cabinet's module` {
+    @Test func `a masked write changes the bits that it names`() throws {
+        let module = try device("cabinet-io")
+        #expect(module.ask([6, 0, 4, 0, 0x12]) == .data([0, 4, 0, 0x12]))
+        #expect(module.ask([22, 0, 4, 0, 0xF2, 0, 0x25]) == .data([0, 4, 0, 0xF2, 0, 0x25]))
+        // The standard's own example: 12 hex becomes 17 hex.
+        #expect(module.ask(readRequest(3, 4, 1)) == .data([2, 0, 0x17]))
+    }
+
+    @Test func `a write with a read writes first`() throws {
+        let module = try device("cabinet-io")
+        #expect(module.ask([23, 0, 3, 0, 1, 0, 3, 0, 1, 2, 0x12, 0x34]) == .data([2, 0x12, 0x34]))
+        #expect(module.ask([23, 0, 3, 0, 1, 0, 200, 0, 1, 2, 0, 0]) == .exception(2))
+    }
+
+    @Test func `it says who it is in both ways`() throws {
+        let module = try device("cabinet-io", unit: 7)
+        #expect(module.ask([17]) == .data([12, 7, 0xFF] + Array("cabinet-io".utf8)))
+        guard case .data(let told) = module.ask([43, 14, 1, 0]) else {
+            Issue.record("no identification")
+            return
+        }
+        #expect(Array(told.prefix(6)) == [14, 1, 0x81, 0, 0, 3])
+        #expect(module.ask([43, 13, 1, 0]) == .exception(1))
+    }
+}

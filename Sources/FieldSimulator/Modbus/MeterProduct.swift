@@ -76,7 +76,7 @@ extension MeterProduct {
     /// A cabinet's input and output module: coils for contactors, contacts for doors and fuses, and words to write.
     static let cabinetIO = MeterProduct(
         identifier: "cabinet-io", title: "Input and output module of a cabinet", model: .none,
-        functions: [1, 2, 3, 4, 5, 6, 15, 16], largestRequest: 125, gaps: .refused,
+        functions: [1, 2, 3, 4, 5, 6, 15, 16, 17, 22, 23, 43], largestRequest: 125, gaps: .refused,
         ranges: [.coil: [0...7], .discrete: [0...7], .input: [0...7], .holding: [0...15]], evenOnly: false,
         singleRegisterCode: nil, tablesShared: false, latency: 2 * milliseconds,
         points: list(

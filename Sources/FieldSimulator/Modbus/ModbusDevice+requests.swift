@@ -53,6 +53,14 @@ extension ModbusDevice {
             return [function] + data
         case 15: return try writeCoils(function, data)
         case 16: return try writeRegisters(function, data)
+        case 17:
+            guard data.isEmpty else { throw Refusal.exception(Self.illegalValue) }
+            // Identifier, run indicator on, then text of the maker's choice.
+            let told = [unit, 0xFF] + Array(product.identifier.utf8.prefix(60))
+            return [function, UInt8(told.count)] + told
+        case 22: return try maskRegister(function, data)
+        case 23: return try readAndWrite(function, data)
+        case 43: return try identify(function, data)
         default: throw Refusal.exception(Self.illegalFunction)
         }
     }
@@ -134,6 +142,38 @@ extension ModbusDevice {
         try requireWritable(.holding, start, count)
         store(.holding, start, (0..<count).map { UInt16(data[5 + $0 * 2]) << 8 | UInt16(data[6 + $0 * 2]) })
         return [function] + data.prefix(4)
+    }
+
+    /// Function 22: (register AND and) OR (or AND NOT and).
+    private func maskRegister(_ function: UInt8, _ data: [UInt8]) throws -> [UInt8] {
+        let (address, and, or) = (try field(data, 0), try field(data, 1), try field(data, 2))
+        guard data.count == 6 else { throw Refusal.exception(Self.illegalValue) }
+        guard isWritable(.holding, address), let word = word(.holding, address) else {
+            throw Refusal.exception(Self.illegalAddress)
+        }
+        store(.holding, address, [(word & and) | (or & ~and)])
+        return [function] + data
+    }
+
+    /// Function 23: the write is done before the read.
+    private func readAndWrite(_ function: UInt8, _ data: [UInt8]) throws -> [UInt8] {
+        guard data.count >= 9 else { throw Refusal.exception(Self.illegalValue) }
+        _ = try writeRegisters(16, Array(data[4...]))
+        return try readRegisters(.holding, function, Array(data[..<4]))
+    }
+
+    /// Function 43/14: vendor, product and revision, in one piece.
+    private func identify(_ function: UInt8, _ data: [UInt8]) throws -> [UInt8] {
+        guard data.count == 3, data[0] == 14 else { throw Refusal.exception(Self.illegalFunction) }
+        let objects = ["Candela simulator", product.identifier, "1.0"].map { Array($0.utf8) }
+        guard (1...4).contains(data[1]) else { throw Refusal.exception(Self.illegalValue) }
+        let first = Int(data[2])
+        if data[1] == 4, first >= objects.count { throw Refusal.exception(Self.illegalAddress) }
+        let from = first < objects.count ? first : 0
+        let told = data[1] == 4 ? Array(objects[from...from]) : Array(objects[from...])
+        var answer: [UInt8] = [function, 14, data[1], 0x81, 0, 0, UInt8(told.count)]
+        for (offset, object) in told.enumerated() { answer += [UInt8(from + offset), UInt8(object.count)] + object }
+        return answer
     }
 
     private func requireWritable(_ table: RegisterTable, _ start: UInt16, _ count: Int) throws {

@@ -110,6 +110,6 @@ struct FrameFinder {
 
     /// The shortest beginning whose check is right.
     private func firstRightLength() -> Int? {
-        (RTUFrame.shortest...RTUFrame.longest).prefix { $0 <= buffer.count }.first { RTUFrame.isRight(buffer[..<$0]) }
+        RTUFrame.firstRightLength(buffer)
     }
 }

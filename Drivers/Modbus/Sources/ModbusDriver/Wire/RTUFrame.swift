@@ -8,12 +8,26 @@ enum RTUFrame {
 
     /// The check of a frame, low byte first as it goes over the wire.
     static func check(_ bytes: some Sequence<UInt8>) -> (low: UInt8, high: UInt8) {
-        var register: UInt16 = 0xFFFF
-        for byte in bytes {
-            register ^= UInt16(byte)
-            for _ in 0..<8 { register = register & 1 == 1 ? register >> 1 ^ 0xA001 : register >> 1 }
-        }
+        let register = bytes.reduce(UInt16(0xFFFF)) { step($0, $1) }
         return (UInt8(register & 0xFF), UInt8(register >> 8))
+    }
+
+    /// The check after one more byte.
+    private static func step(_ register: UInt16, _ byte: UInt8) -> UInt16 {
+        var register = register ^ UInt16(byte)
+        for _ in 0..<8 { register = register & 1 == 1 ? register >> 1 ^ 0xA001 : register >> 1 }
+        return register
+    }
+
+    /// Length of the shortest beginning whose check is right; in one pass, since noise is searched byte by byte.
+    static func firstRightLength(_ bytes: [UInt8]) -> Int? {
+        var register: UInt16 = 0xFFFF
+        for position in 0..<min(bytes.count, longest) {
+            // The check over a frame and its own check is zero.
+            register = step(register, bytes[position])
+            if register == 0, position + 1 >= shortest { return position + 1 }
+        }
+        return nil
     }
 
     /// Address and data unit with the check behind them.

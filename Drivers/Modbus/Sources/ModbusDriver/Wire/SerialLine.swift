@@ -100,8 +100,12 @@ final class SerialLine {
     /// Everything that has come by now.
     func readWaiting() throws(Gone) -> [UInt8] {
         var all: [UInt8] = []
-        // 16 rounds are 4 KB, more than the kernel keeps.
-        for _ in 0..<16 where candela_bytes_waiting(descriptor) > 0 { all += try read() }
+        // 4 KB is what the kernel keeps: more than that never waits at one moment.
+        while all.count < 4_096, candela_bytes_waiting(descriptor) > 0 {
+            let bytes = try read()
+            guard !bytes.isEmpty else { break }
+            all += bytes
+        }
         return all
     }
 
