@@ -22,6 +22,18 @@ protocol ModbusLink: AnyObject {
     ///   - timeout: from the end of the request to the first byte of the answer.
     ///   - pause: kept before the request, beyond the silence.
     func exchange(_ request: ModbusRequest, unit: UInt8, timeout: Duration, pause: Duration) -> Exchange
+
+    /// Other settings for the open line, nil for the bus's own again. Serial lines only.
+    func retune(_ settings: SerialSettings?) throws(LinkFailure)
+    /// Bytes that come within `limit`, each piece with its time of arrival; nothing is sent. Serial lines only.
+    func listen(for limit: Duration) -> [HeardBytes]
+}
+
+extension ModbusLink {
+    func retune(_ settings: SerialSettings?) throws(LinkFailure) {
+        throw LinkFailure(message: "\(title) is no serial line: it has no baud rate", isRetriable: false)
+    }
+    func listen(for limit: Duration) -> [HeardBytes] { [] }
 }
 
 /// Why a link is not open.
@@ -51,8 +63,26 @@ struct Exchange: Sendable, Hashable {
     let ended: BootInstant
     /// Part of it that the protocol's silence took before the request.
     let silent: Duration
+    /// What else was on the line.
+    var strays = LineStrays()
+    /// From the end of the request on the wire to the first byte of the answer; nil where none came or nobody measured.
+    var latency: Duration?
 
     var took: Duration { ended.duration(since: began) }
+}
+
+/// What was heard on a line besides the answer that was waited for.
+struct LineStrays: Sendable, Hashable {
+    /// Whole answers of units that were not asked.
+    var foreign = 0
+    /// Whole answers of the unit to something that was asked earlier.
+    var late = 0
+    /// Our own request, heard again.
+    var echoes = 0
+    /// Bytes that belong to no frame.
+    var noise = 0
+
+    var isEmpty: Bool { self == LineStrays() }
 }
 
 /// Address and baud of a serial line.
