@@ -91,8 +91,10 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
         guard utcMinusBoot != nil else { return }
         for (item, entry) in entries where isAligned(entry) && !entry.isHeld && entry.due > now {
             // What is due already stays due; all others wait for their next multiple.
-            entries[item]?.due = next(entry, after: now)
-            entries[item]?.generation = nextGeneration()
+            var moved = entry
+            moved.due = next(entry, after: now)
+            moved.generation = nextGeneration()
+            entries[item] = moved
             queue(item)
         }
     }

@@ -28,8 +28,8 @@ public final class EventPoller: @unchecked Sendable {
 
     /// nil with errno set when the process has no descriptor left.
     public init?() {
-        epoll = epoll_create1(Int32(EPOLL_CLOEXEC.rawValue))
-        wake = eventfd(0, Int32(EFD_CLOEXEC.rawValue | EFD_NONBLOCK.rawValue))
+        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
         guard epoll >= 0, wake >= 0, Self.control(epoll, EPOLL_CTL_ADD, wake, Self.wakeToken, write: false) else {
             if epoll >= 0 { close(epoll) }
             if wake >= 0 { close(wake) }

@@ -14,6 +14,7 @@ struct BusOptions: Sendable {
         option("turnaround", "duration", "0ms", "silence kept after each exchange, beyond 3.5 characters"),
         option("sick_share", "percentage", "5%", "the most bus time that failing devices may cost together"),
         option("late", "duration", "100ms", "after a time-out the same request is not repeated for this long"),
+        option("connections", "number", "1", "most open connections to one host; one request is under way on each"),
     ]
 
     var serial = SerialSettings()
@@ -23,6 +24,8 @@ struct BusOptions: Sendable {
     var sickShare = 0.05
     /// RTU cannot tell a late answer from a timely one; this much later none comes any more.
     var late: Duration = .milliseconds(100)
+    /// Many gateways and meters serve a single connection and refuse or drop others.
+    var connections = 1
 
     init(_ node: DriverNode?, port: PortAddress?, diagnostics: Diagnostics) {
         let map = NodeMap(node, place: NodePlace(.bus), diagnostics: diagnostics)
@@ -38,6 +41,11 @@ struct BusOptions: Sendable {
         turnaround = map.duration("turnaround", in: .zero ... .seconds(1)) ?? turnaround
         if let share = map.percent("sick_share", in: 0...100) { sickShare = max(0.001, share.approximation) }
         late = map.duration("late", in: .zero ... .seconds(5)) ?? late
+        connections = map.integer("connections", in: 1...8) ?? connections
+        if let port, port.isSerial, map.keys.contains("connections") {
+            diagnostics.warning(
+                "connections means nothing on a serial port", at: map.place.appending("connections"), atKey: true)
+        }
         if let port, !port.isSerial {
             for key in ["baud", "parity", "stop_bits"] where map.keys.contains(key) {
                 diagnostics.warning("\(key) means nothing on a network port", at: map.place.appending(key), atKey: true)

@@ -42,6 +42,14 @@ struct BusLane {
         self.reopen = reopen
     }
 
+    /// A connection to a host.
+    init(host: HostAddress, framing: NetworkFraming, _ options: BusOptions, from now: BootInstant) {
+        self.init(
+            title: framing == .rtu ? "\(host) (RTU over TCP)" : "\(host)", cost: .network,
+            knowsLateAnswers: framing == .tcp, isConnection: true, budget: BusEngine.budget(options, from: now),
+            reopen: Backoff(first: BusEngine.firstReopen, longest: BusEngine.longestReconnect))
+    }
+
     func guardedUntil(_ request: ModbusRequest, unit: UInt8) -> BootInstant? {
         late.isEmpty ? nil : late[Self.key(request, unit)]
     }

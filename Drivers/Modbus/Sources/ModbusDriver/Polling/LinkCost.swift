@@ -22,7 +22,7 @@ struct LinkCost: Sendable, Hashable {
 
     init(_ settings: SerialSettings, turnaround: Duration) {
         byte = settings.time(characters: 1)
-        overhead = settings.silence * 2 + turnaround
+        overhead = settings.silence + turnaround
     }
 
     /// Wire time of so many bytes.
