@@ -116,8 +116,8 @@ let package = Package(
         tests("ArchitectureTests", []),
         tests("EndToEndTests", ["Telemetry"], exclude: ["Python"]),
         tests(
-            "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry"],
-            path: "Drivers/Modbus/Tests"),
+            "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry", protobuf],
+            path: "Drivers/Modbus/Tests", exclude: ["Python"]),
         tests(
             "DALIDriverTests", ["DALIDriver", "DriverKit", "DriverProtocol", "Telemetry", protobuf],
             path: "Drivers/DALI/Tests"),

@@ -29,6 +29,8 @@
 #include <unistd.h>
 #include <dirent.h>
 #include <grp.h>
+#include <linux/serial.h>
+#include <linux/tty_flags.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <pwd.h>
@@ -52,6 +54,27 @@ static inline int candela_tty_exclusive(int fd) { return ioctl(fd, TIOCEXCL) == 
 static inline int candela_tty_shared(int fd) { return ioctl(fd, TIOCNXCL) == 0 ? 0 : errno; }
 /// Bytes waiting to be read, or -1.
 static inline int candela_bytes_waiting(int fd) { int n = 0; return ioctl(fd, FIONREAD, &n) == 0 ? n : -1; }
+
+/// The kernel switches an RS-485 transceiver's direction by the RTS line (TIOCSRS485); delays in milliseconds. 0 or an errno.
+static inline int candela_tty_rs485(int fd, bool rts_on_send, uint32_t delay_before, uint32_t delay_after) {
+    struct serial_rs485 settings;
+    memset(&settings, 0, sizeof settings);
+    settings.flags = SER_RS485_ENABLED | (rts_on_send ? SER_RS485_RTS_ON_SEND : SER_RS485_RTS_AFTER_SEND);
+    settings.delay_rts_before_send = delay_before;
+    settings.delay_rts_after_send = delay_after;
+    return ioctl(fd, TIOCSRS485, &settings) == 0 ? 0 : errno;
+}
+/// Bytes are handed over at once instead of collected (ASYNC_LOW_LATENCY); 0 or an errno.
+static inline int candela_tty_low_latency(int fd) {
+    struct serial_struct settings;
+    memset(&settings, 0, sizeof settings);
+    if (ioctl(fd, TIOCGSERIAL, &settings) != 0) return errno;
+    if (settings.flags & ASYNC_LOW_LATENCY) return 0;
+    settings.flags |= ASYNC_LOW_LATENCY;
+    return ioctl(fd, TIOCSSERIAL, &settings) == 0 ? 0 : errno;
+}
+/// How late the kernel may wake the calling thread to save power: 50000 ns unless told.
+static inline void candela_timer_slack(unsigned long nanoseconds) { prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0); }
 
 /// poll(2) with a limit in nanoseconds instead of milliseconds; -1 and errno as poll(2).
 static inline int candela_poll(struct pollfd *waits, unsigned long count, int64_t nanoseconds) {

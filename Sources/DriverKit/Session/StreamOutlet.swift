@@ -86,9 +86,13 @@ public final class StreamOutlet: DriverOutlet {
     func send(_ message: DriverFromDriver) {
         var message = message
         message.version = DriverProtocolLimits.version
-        guard let bytes: [UInt8] = try? message.serializedBytes() else {
+        guard var bytes: [UInt8] = try? message.serializedBytes() else {
             log("a message to the runtime cannot be encoded and is left out")
             return
+        }
+        if bytes.count > DriverProtocolLimits.fromDriver, case .configured? = message.message {
+            message.configured.sharePoints()
+            bytes = (try? message.serializedBytes()) ?? bytes
         }
         guard bytes.count <= DriverProtocolLimits.fromDriver else {
             log("a message of \(bytes.count) bytes to the runtime is over the limit and is left out")

@@ -48,7 +48,12 @@ public actor ModbusDriver: BusDriver {
     ) throws(DriverStartFailure) -> String {
         let options = configuration.options
         // The port is opened also when no device of it is usable: the fault shows now, not with the first device.
-        let line = LibmodbusLink(port, options.serial, turnaround: options.turnaround)
+        guard case .serial(let path) = port else {
+            throw DriverStartFailure(isRetriable: false, message: "the port is no serial line")
+        }
+        let line = SerialLink(
+            path: path, options.serial, turnaround: options.turnaround, options: options.line,
+            log: { [outlet] line in outlet.log(line) })
         do {
             try line.open()
         } catch {

@@ -13,6 +13,10 @@ struct BusOptions: Sendable {
         option("response_timeout", "duration", "500ms", "longest wait for the first byte of an answer"),
         option("turnaround", "duration", "0ms", "silence kept after each exchange, beyond 3.5 characters"),
         option("sick_share", "percentage", "5%", "the most bus time that failing devices may cost together"),
+        option("echo", "auto|yes|no", "auto", "whether the adapter sends our own bytes back; auto finds out"),
+        option("low_latency", "flag", "true", "tell a USB adapter to hand over bytes at once"),
+        option(
+            "rs485", "map", "", "{rts_on_send, delay_before, delay_after}: the kernel switches the direction by RTS"),
         option("late", "duration", "100ms", "after a time-out the same request is not repeated for this long"),
         option("connections", "number", "1", "most open connections to one host; one request is under way on each"),
     ]
@@ -21,6 +25,8 @@ struct BusOptions: Sendable {
     /// Most meters answer within 200 ms; the slowest vendor text says 500 ms.
     var responseTimeout: Duration = .milliseconds(500)
     var turnaround: Duration = .zero
+    /// What the line needs beside baud and parity.
+    var line = SerialLineOptions()
     var sickShare = 0.05
     /// RTU cannot tell a late answer from a timely one; this much later none comes any more.
     var late: Duration = .milliseconds(100)
@@ -39,6 +45,7 @@ struct BusOptions: Sendable {
         responseTimeout =
             map.duration("response_timeout", in: .milliseconds(10) ... .seconds(10)) ?? responseTimeout
         turnaround = map.duration("turnaround", in: .zero ... .seconds(1)) ?? turnaround
+        line = SerialLineOptions(map)
         if let share = map.percent("sick_share", in: 0...100) { sickShare = max(0.001, share.approximation) }
         late = map.duration("late", in: .zero ... .seconds(5)) ?? late
         connections = map.integer("connections", in: 1...8) ?? connections
@@ -47,7 +54,7 @@ struct BusOptions: Sendable {
                 "connections means nothing on a serial port", at: map.place.appending("connections"), atKey: true)
         }
         if let port, !port.isSerial {
-            for key in ["baud", "parity", "stop_bits"] where map.keys.contains(key) {
+            for key in ["baud", "parity", "stop_bits", "rs485", "low_latency", "echo"] where map.keys.contains(key) {
                 diagnostics.warning("\(key) means nothing on a network port", at: map.place.appending(key), atKey: true)
             }
         }
