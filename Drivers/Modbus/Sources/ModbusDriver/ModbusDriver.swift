@@ -160,7 +160,7 @@ public actor ModbusDriver: BusDriver {
     public func longestExchange() -> Duration {
         guard let configuration else { return .seconds(1) }
         let slowest = configuration.devices.map(\.timeout).max() ?? configuration.options.responseTimeout
-        return slowest + LibmodbusLink.resynchronisationLimit + LibmodbusLink.connectTimeout
+        return slowest + SerialLink.restlessLimit + HostConnection.connectTimeout
     }
 
     public func stop() {

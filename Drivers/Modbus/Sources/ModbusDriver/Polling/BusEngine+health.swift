@@ -56,6 +56,7 @@ extension BusEngine {
         devices[index].isInRound = true
         // Another may stand in its place now.
         devices[index].identityRead = nil
+        devices[index].decoder.forget()
         lanes[devices[index].lane].unwell -= 1
         for slot in slots(of: index) { scheduler.release(slot, due: moment) }
     }

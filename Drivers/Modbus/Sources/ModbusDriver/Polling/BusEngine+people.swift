@@ -33,7 +33,8 @@ extension BusEngine {
 
     private func read(_ index: Int, points: Set<Int>?, deadline: UInt64) async throws(NoAnswer) -> [Sample] {
         let device = devices[index]
-        let wanted = device.points.filter { points?.contains($0.index) ?? true || $0.isHidden }
+        let needed = points.map { device.decoder.needed(for: $0) }
+        let wanted = device.points.filter { needed?.contains($0.index) ?? true }
             // One plan for all of them, whatever their intervals.
             .map { DevicePoint(index: $0.index, value: $0.value, interval: DeviceBuilder.standardInterval) }
         var samples = self.samples(
@@ -52,13 +53,15 @@ extension BusEngine {
                 blocks = device.cells(of: block).map { device.block(of: $0, like: block) } + blocks
             case .answer(.exception(let exception)):
                 let quality: RegisterCodec.Decoded = exception.isRefusal ? .bad(.notSupported) : .bad(.deviceReported)
-                samples += self.samples(block.points.map { ($0, quality) }, at: exchange.ended)
+                let visible = block.points.filter { !device.points[$0].isHidden }
+                samples += self.samples(visible.map { ($0, quality) }, at: exchange.ended)
             case .answer(let answer):
                 samples += self.samples(devices[index].decoder.decode(answer, block), at: exchange.ended)
             default: break
             }
         }
-        return samples.sorted { $0.point < $1.point }
+        // What was read for their sake only is not what was asked for.
+        return samples.filter { points?.contains($0.point) ?? true }.sorted { $0.point < $1.point }
     }
 
     /// Asks until there is an answer, twice at most.

@@ -67,15 +67,13 @@ extension BusEngine {
         let device = devices[index]
         var slot: Slot?
         var block = device.probeBlock
-        if device.isNew, !device.blocks.isEmpty {
+        if device.isNew, device.discovery == nil, !device.blocks.isEmpty {
             let first = device.identityBlock ?? 0
             slot = Slot(device: index, plan: device.planNumber, block: first)
             block = device.blocks[first]
         }
         guard let block else { return nil }
-        return Work(
-            lane: device.lane, device: index, unit: device.unit, request: block.request,
-            timeout: device.patience.timeout, pause: device.pause, purpose: .probe(block, slot))
+        return work(index, block.request, .probe(block, slot))
     }
 
     func probed(_ index: Int, _ block: RegisterBlock, _ slot: Slot?, _ exchange: Exchange, _ work: Work) {

@@ -41,15 +41,16 @@ extension BusEngine {
 
     private func learn(_ index: Int, refused points: [Int]) {
         devices[index].plan.refused.formUnion(points)
+        devices[index].decoder.refuse(points)
         let device = devices[index]
-        let visible = points.filter { $0 < device.descriptors.count }
-        let names = visible.map { device.descriptors[$0].name }.joined(separator: ", ")
-        let what = names.isEmpty ? "registers that other values need" : names
+        let visible = points.filter { !device.points[$0].isHidden }
+        let what = points.map { device.points[$0].value.name }.joined(separator: ", ")
         outlet.log("\(device.name) refuses \(what): \(device.lastFailure); it is not asked again")
         tellLearned(
             index,
             "\(what) refused: \(device.lastFailure). It is not asked again; `candela profile corrections` prints the lines for the profile")
         send(index, visible.map { ($0, .bad(.notSupported)) }, at: clock())
+        tellFindings(index)
         replan(index)
         remember(index)
     }
@@ -112,7 +113,9 @@ extension ModbusDevice {
         var last: ClosedRange<Int>?
         for index in block.points {
             let range = points[index].value.addresses
-            if let previous = last, previous.overlaps(range), !cells.isEmpty {
+            let group = points[index].value.group
+            let isSameGroup = group != nil && cells.last.map { points[$0[0]].value.group == group } ?? false
+            if let previous = last, previous.overlaps(range) || isSameGroup, !cells.isEmpty {
                 cells[cells.count - 1].append(index)
                 last = previous.lowerBound...max(previous.upperBound, range.upperBound)
             } else {

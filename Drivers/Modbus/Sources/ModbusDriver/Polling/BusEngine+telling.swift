@@ -31,6 +31,11 @@ extension BusEngine {
         send(index, refused.map { ($0, .bad(.notSupported)) }, at: clock())
     }
 
+    /// What the decoder has found out about the device: that it is another product, or cannot be recognised.
+    func tellFindings(_ index: Int) {
+        for finding in devices[index].decoder.takeFindings() { outlet.log("\(devices[index].name): \(finding)") }
+    }
+
     func tellState(_ index: Int) {
         var state = devices[index].state(missed: missedIntervals(index))
         // The port is away: that is the bus's alarm, and nothing is known of the devices behind it.

@@ -166,8 +166,15 @@ final class BusEngine {
                     scheduler.remove(slot)
                     continue
                 }
-                let first = identityFirst(slot, at: now)
-                guard let work = pollWork(first) else { return .wait(until: now) }
+                var work: Work?
+                if devices[slot.device].discovery != nil {
+                    // The walk's end makes a new plan, and this slot is none of it.
+                    guard let request = discoveryRequest(slot.device) else { continue }
+                    work = self.work(slot.device, request, .discover(slot))
+                } else {
+                    work = pollWork(identityFirst(slot, at: now))
+                }
+                guard let work else { return .wait(until: now) }
                 if let guarded = lanes[lane].guardedUntil(work.request, unit: work.unit), guarded > now {
                     scheduler.postpone(slot, to: guarded)
                     continue
@@ -186,9 +193,15 @@ final class BusEngine {
             let cells = device.cells(of: block)
             part = device.block(of: Array(cells[bisection.testing].joined()), like: block)
         }
+        return work(slot.device, part.request, .poll(slot, block: block, part: part))
+    }
+
+    /// A request of the bus's own to a device, with the time-out that is in force for it.
+    func work(_ index: Int, _ request: ModbusRequest, _ purpose: Work.Purpose) -> Work {
+        let device = devices[index]
         return Work(
-            lane: device.lane, device: slot.device, unit: device.unit, request: part.request,
-            timeout: device.patience.timeout, pause: device.pause, purpose: .poll(slot, block: block, part: part))
+            lane: device.lane, device: index, unit: device.unit, request: request,
+            timeout: device.patience.timeout, pause: device.pause, purpose: purpose)
     }
 
     func block(of slot: Slot) -> RegisterBlock? {
@@ -218,6 +231,7 @@ final class BusEngine {
         account(work, exchange)
         switch work.purpose {
         case .errand(let done): done(exchange)
+        case .discover(let slot): discovered(slot, exchange, work)
         case .probe(let block, let slot):
             guard let device = work.device else { return }
             probed(device, block, slot, exchange, work)
@@ -241,7 +255,8 @@ final class BusEngine {
             if exception.isRefusal {
                 if isCurrent { refused(slot, block, part, exception) }
             } else {
-                send(index, part.points.map { ($0, .bad(.deviceReported)) }, at: exchange.ended)
+                let visible = part.points.filter { !devices[index].points[$0].isHidden }
+                send(index, visible.map { ($0, .bad(.deviceReported)) }, at: exchange.ended)
                 scheduler.done(slot, at: exchange.ended, took: exchange.took)
             }
         case .answer(let answer):
@@ -270,10 +285,11 @@ final class BusEngine {
         var values = devices[index].decoder.decode(answer, part)
         if part.hasRiders { values.removeAll { !devices[index].isDue(rider: $0.point, of: part, at: moment) } }
         send(index, values, at: moment)
+        tellFindings(index)
     }
 
     /// Within the same interval: a broken frame must not cost a reading.
-    private func retry(_ slot: Slot, _ exchange: Exchange) {
+    func retry(_ slot: Slot, _ exchange: Exchange) {
         guard devices[slot.device].isInRound else { return }
         let wait = lanes[devices[slot.device].lane].isConnection ? .zero : options.late
         scheduler.postpone(slot, to: exchange.ended.advanced(by: wait))

@@ -66,6 +66,8 @@ struct Work {
         case poll(BusEngine.Slot, block: RegisterBlock, part: RegisterBlock)
         /// Is anyone there? With the slot whose block this is when the answer is as good as a poll.
         case probe(RegisterBlock, BusEngine.Slot?)
+        /// The device says itself what it has where.
+        case discover(BusEngine.Slot)
         /// Someone waits for it.
         case errand((Exchange) -> Void)
     }

@@ -18,7 +18,7 @@ struct ModbusDevice {
     /// Which of the bus's links leads to it.
     let link: Int
     let profileIdentity: String
-    let points: [DevicePoint]
+    var points: [DevicePoint]
     /// Of the visible points.
     let descriptors: [PointDescriptor]
     /// As the profile or the bus states it; the one in force is ``patience``'s.
@@ -27,6 +27,8 @@ struct ModbusDevice {
 
     var plan: RequestPlan
     var decoder: DeviceDecoder
+    /// Until the device has said where its registers are.
+    var discovery: SunSpecDiscovery?
     var blocks: [RegisterBlock] = []
     /// Points that must read back like this; written again when the device has lost them.
     var setup: [SetupValue] = []
@@ -65,7 +67,8 @@ struct ModbusDevice {
 
     init(
         index: UInt32, name: String, unit: UInt8, link: Int, profileIdentity: String, points: [DevicePoint],
-        descriptors: [PointDescriptor], timeout: Duration, pause: Duration, plan: RequestPlan, decoder: DeviceDecoder
+        descriptors: [PointDescriptor], timeout: Duration, pause: Duration, plan: RequestPlan, decoder: DeviceDecoder,
+        discovery: SunSpecDiscovery? = nil
     ) {
         self.index = index
         self.name = name
@@ -78,6 +81,7 @@ struct ModbusDevice {
         self.pause = pause
         self.plan = plan
         self.decoder = decoder
+        self.discovery = discovery
         lane = link
     }
 

@@ -43,10 +43,9 @@ struct RequestPlan {
     var refused: Set<Int> = []
     /// Most registers per request, when the device turned out to take fewer than its profile says.
     var learnedMaximum: Int?
-    var shrinkTo: [Int] = []
     /// What asking costs here.
     var cost = LinkCost(SerialSettings(), turnaround: .zero)
-    var latency = LinkCost.assumedLatency
+    var latency: Duration
     var pause: Duration = .zero
     /// Points by which the device is known; they do not ride along with others.
     var identity: Set<Int> = []
@@ -55,13 +54,14 @@ struct RequestPlan {
     init(limits: ModbusProfile.Limits, neverRead: [ModbusProfile.RegisterRange]) {
         self.limits = limits
         self.neverRead = neverRead
+        latency = limits.latency
     }
 
     var maximumRegisters: Int { min(limits.maximumRegisters, learnedMaximum ?? .max) }
 
     /// The next size that the profile names for a product that refuses `count` registers at once.
     func nextShrink(below count: Int) -> Int? {
-        shrinkTo.filter { $0 < count && $0 < maximumRegisters }.max()
+        limits.shrinkTo.filter { $0 < count && $0 < maximumRegisters }.max()
     }
 
     /// What must be read by one request: a value, the flags of a word, or the values of a group.
@@ -228,4 +228,3 @@ struct RequestPlan {
 
     private func bytes(_ count: Int, _ table: RegisterTable) -> Int { table.isBits ? (count + 7) / 8 : count * 2 }
 }
-extension ProfileValue { var group: String? { nil } }

@@ -93,7 +93,7 @@ struct ProfileDefaults {
     init(_ map: NodeMap?) {
         guard let map else { return }
         absent = Self.absent(map.value("absent"))
-        interval = map.duration("interval", in: ProfileValueReader.intervals)
+        interval = ProfileValueReader.interval(map)
         scale = map.decimal("scale")
         map.finish()
     }

@@ -7,6 +7,8 @@ enum TaskCatalog {
 
     static var makers: [(name: String, make: Maker)] {
         [
+            ("raw", { RawTask($0) }),
+            ("sniff", { SniffTask($0) }),
             ("ring", { RingTask($0) }),
             ("corrections", { CorrectionsTask($0) }),
         ]
