@@ -19,6 +19,8 @@ public struct ProbeBudget: Sendable {
         self.share = min(1, max(share, 0.000_1))
         self.reserve = reserve
         nextProbe = now
+        // What nobody has failed yet has been saved up.
+        nextProbe = now.advanced(by: .zero - period(reserve))
     }
 
     /// An exchange with a failing device ended.
