@@ -25,6 +25,9 @@ public final class BusThread: SerialExecutor, @unchecked Sendable {
         var waiters: [Waiter] = []
         var isWakePending = false
         var isStopping = false
+        /// The thread sleeps in `poller` and not in `monitor`.
+        var isPolling = false
+        var poller: EventPoller?
     }
 
     public let name: String
@@ -43,8 +46,17 @@ public final class BusThread: SerialExecutor, @unchecked Sendable {
         monitor.withLock {
             precondition(!state.isStopping || !state.jobs.isEmpty || isOnThread, "a job for the stopped thread \(name)")
             state.jobs.append(job)
-            monitor.signal()
+            rouse()
         }
+    }
+
+    /// From now on the thread sleeps in `poller`: its events end a ``wait(until:)`` as ``wake()`` does. Called on the thread itself; nil
+    /// goes back to sleeping without descriptors.
+    public func attach(_ poller: EventPoller?) { monitor.withLock { state.poller = poller } }
+
+    /// Inside the lock: the thread has something to do.
+    private func rouse() {
+        if state.isPolling { state.poller?.interrupt() } else { monitor.signal() }
     }
 
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
@@ -74,7 +86,7 @@ public final class BusThread: SerialExecutor, @unchecked Sendable {
                 isAnyone = true
             }
             if !isAnyone { state.isWakePending = true }
-            monitor.signal()
+            rouse()
         }
     }
 
@@ -87,7 +99,7 @@ public final class BusThread: SerialExecutor, @unchecked Sendable {
                     until = BootInstant(nanoseconds: .min)
                 }
                 state.waiters.append(Waiter(until: until, isWakeable: isWakeable, continuation: continuation))
-                monitor.signal()
+                rouse()
             }
         }
     }
@@ -98,7 +110,7 @@ public final class BusThread: SerialExecutor, @unchecked Sendable {
         precondition(running?.isCurrent != true, "the thread \(name) cannot wait for its own end")
         monitor.withLock {
             state.isStopping = true
-            monitor.signal()
+            rouse()
         }
         // Taken out only now: until its end the thread must know itself.
         running?.join()
@@ -108,6 +120,7 @@ public final class BusThread: SerialExecutor, @unchecked Sendable {
     private enum Step {
         case run(UnownedJob)
         case resume(UnsafeContinuation<Void, Never>)
+        case poll(EventPoller, until: BootInstant?)
         case end
     }
 
@@ -117,6 +130,7 @@ public final class BusThread: SerialExecutor, @unchecked Sendable {
             switch nextStep() {
             case .run(let job): job.runSynchronously(on: executor)
             case .resume(let continuation): continuation.resume()
+            case .poll(let poller, let until): poll(poller, until)
             case .end: return
             }
         }
@@ -131,7 +145,24 @@ public final class BusThread: SerialExecutor, @unchecked Sendable {
                     return .resume(state.waiters.remove(at: first).continuation)
                 }
                 if state.isStopping { return .end }
-                monitor.wait(until: first.map { state.waiters[$0].until })
+                let until = first.map { state.waiters[$0].until }
+                if let poller = state.poller {
+                    // Set inside the lock: who queues something from now on interrupts the wait, also before it began.
+                    state.isPolling = true
+                    return .poll(poller, until: until)
+                }
+                monitor.wait(until: until)
+            }
+        }
+    }
+
+    private func poll(_ poller: EventPoller, _ until: BootInstant?) {
+        let hasEvents = poller.wait(until: until)
+        monitor.withLock {
+            state.isPolling = false
+            guard hasEvents else { return }
+            for index in state.waiters.indices where state.waiters[index].isWakeable {
+                state.waiters[index].until = BootInstant(nanoseconds: .min)
             }
         }
     }

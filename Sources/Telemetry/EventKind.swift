@@ -62,9 +62,11 @@ public enum EventKind {
     public static let windowsWaiting = "windows_waiting"
     /// Periods of a window that are so many that they are told here instead of one by one.
     public static let windowsMissing = "windows_missing"
+    /// A device refuses a register that its profile names, or takes fewer at once.
+    public static let registerRefused = "register_refused"
     /// Something the driver's author had to say.
     public static let driver = "driver"
 
     /// Those that a driver may tell; anything else it says arrives as ``driver``.
-    public static let fromDrivers: Set<String> = [lampFailure, gearFailure, daliBusDown, deviceOffline, busDown]
+    public static let fromDrivers: Set<String> = [lampFailure, gearFailure, daliBusDown, deviceOffline, busDown, registerRefused]
 }

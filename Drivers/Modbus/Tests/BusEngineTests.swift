@@ -140,7 +140,7 @@ private let profile = """
         for point in 0..<5 { #expect(bus.samples(0).filter { $0.point == point }.count >= 18) }
     }
 
-    @Test func `a write is sent once and read back`() throws {
+    @Test func `a write is sent once and read back`() async throws {
         var held: UInt16 = 5
         let bus = try FakeBus(profile, devices: ["{address: 1}"]) { request, _ in
             if case .writeRegister(40, let value) = request {
@@ -153,29 +153,29 @@ private let profile = """
         command.action = "set"
         command.point = 4
         command.value = DriverValue(.number(ExactDecimal(17)))
-        #expect(bus.engine.command(command).outcome == .verified)
+        #expect(await bus.engine.command(command).outcome == .verified)
         #expect(held == 17)
         command.value = DriverValue(.number(ExactDecimal(101)))
-        let refused = bus.engine.command(command)
+        let refused = await bus.engine.command(command)
         #expect(refused.outcome == .rejected)
         #expect(refused.reason == "101 is above the limit of 100 A")
         command.value = DriverValue(.number(ExactDecimal(mantissa: 5, exponent: -1)))
-        #expect(bus.engine.command(command).outcome == .rejected)
+        #expect(await bus.engine.command(command).outcome == .rejected)
         command.point = 0
-        #expect(bus.engine.command(command).reason == "voltage.L1 is not writable in its profile")
+        #expect(await bus.engine.command(command).reason == "voltage.L1 is not writable in its profile")
         #expect(bus.link.log.filter { $0.request.isWrite }.count == 1)
     }
 
-    @Test func `a query reads now and an answer brings a device back`() throws {
+    @Test func `a query reads now and an answer brings a device back`() async throws {
         var isDead = true
         let bus = try FakeBus(profile, devices: ["{address: 1}"]) { request, _ in isDead ? .silence : registers(request)
         }
         bus.run(.seconds(2))
         var query = DriverQuery()
         query.points = [0, 2]
-        #expect(bus.engine.query(query).failure.contains("no answer within 500 ms"))
+        #expect(await bus.engine.query(query).failure.contains("no answer within 500 ms"))
         isDead = false
-        let done = bus.engine.query(query)
+        let done = await bus.engine.query(query)
         #expect(done.failure.isEmpty)
         #expect(done.samples.mantissa == [1, 3])
         #expect(bus.notebook.all.states.last?.condition == .online)

@@ -21,6 +21,7 @@ final class FakeLink: ModbusLink {
     /// Answers a request; nil is silence.
     var slave: (ModbusRequest, UInt8) -> Exchange.Outcome
     private(set) var log: [(unit: UInt8, request: ModbusRequest, at: BootInstant)] = []
+    private(set) var spent: [(unit: UInt8, took: Duration)] = []
 
     init(_ clock: VirtualClock, _ slave: @escaping (ModbusRequest, UInt8) -> Exchange.Outcome) {
         self.clock = clock
@@ -37,6 +38,7 @@ final class FakeLink: ModbusLink {
         log.append((unit, request, clock.now))
         let outcome = slave(request, unit)
         clock.pass(outcome == .silence ? timeout : .milliseconds(20))
+        spent.append((unit, clock.now.duration(since: began)))
         return Exchange(
             outcome: outcome, sent: [unit] + request.bytes, received: [], began: began, ended: clock.now, silent: pause)
     }
@@ -49,6 +51,7 @@ final class Notebook: DriverOutlet {
         var states: [DriverDeviceState] = []
         var memories: [DriverMemory] = []
         var lines: [String] = []
+        var events: [DriverEvent] = []
     }
 
     private let pages = Mutex(Pages())
@@ -58,7 +61,7 @@ final class Notebook: DriverOutlet {
         pages.withLock { $0.samples += samples.map { (device, $0) } }
     }
     func deviceState(_ state: DriverDeviceState) { pages.withLock { $0.states.append(state) } }
-    func event(_ event: DriverEvent) {}
+    func event(_ event: DriverEvent) { pages.withLock { $0.events.append(event) } }
     func traceRecord(_ record: DriverTraceRecord) {}
     func remember(_ memory: DriverMemory) { pages.withLock { $0.memories.append(memory) } }
     func log(_ line: String) { pages.withLock { $0.lines.append(line) } }
@@ -101,10 +104,14 @@ struct FakeBus {
     let engine: BusEngine
 
     init(
-        _ profile: String, devices: [String], bus: String = "{}",
+        _ profile: String, devices: [String], bus: String = "{}", interval: UInt64 = 1_000,
+        edit: (inout DriverConfigure) -> Void = { _ in },
         slave: @escaping (ModbusRequest, UInt8) -> Exchange.Outcome
     ) throws {
-        let configuration = BusConfiguration(try configure(profile, devices: devices, bus: bus))
+        var message = try configure(profile, devices: devices, bus: bus)
+        for index in message.devices.indices { message.devices[index].intervalMs = interval }
+        edit(&message)
+        let configuration = BusConfiguration(message)
         guard configuration.devices.count == devices.count else {
             throw MiniYAML.Problem(description: "\(configuration.answer.diagnostics.map(\.message))")
         }
@@ -114,6 +121,8 @@ struct FakeBus {
             clock: { [clock] in clock.now })
         engine.begin()
     }
+
+    var spent: [(unit: UInt8, took: Duration)] { link.spent }
 
     /// Lets the bus run for so long.
     func run(_ duration: Duration) {

@@ -17,11 +17,17 @@ public struct Backoff: Sendable, Hashable {
         self.longest = longest
     }
 
-    public mutating func failed(at now: BootInstant) {
+    /// - Parameter jitter: how much of the pause is left to chance, 0 to 1: many that failed together do not all come back
+    ///   in the same instant. The pause is never longer than without.
+    public mutating func failed(at now: BootInstant, jitter: Double = 0) {
         // 2^30 times any sensible first pause is beyond any sensible longest one.
-        let doubled = first * (1 << min(failures, 30))
+        var pause = min(first * (1 << min(failures, 30)), longest)
+        if jitter > 0 {
+            let part = 1 - Double.random(in: 0...min(jitter, 1))
+            pause = .nanoseconds(Int64(Double(pause.wholeNanoseconds) * part))
+        }
         failures += 1
-        notBefore = now.advanced(by: min(doubled, longest))
+        notBefore = now.advanced(by: pause)
     }
 
     public mutating func succeeded() {

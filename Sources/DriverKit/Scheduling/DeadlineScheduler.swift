@@ -5,6 +5,9 @@ public import Telemetry
 /// Pure: time is handed in. An item is due once per interval and its deadline is the end of that interval. An item that
 /// comes too late by whole intervals has missed them: they are counted for its device and skipped, never made
 /// up for, so an overloaded bus reads everything less often instead of falling behind for ever.
+///
+/// Items belong to lanes, which work side by side: a serial line is one lane, each connection to a host is one. Intervals of
+/// a minute or more keep to multiples of UTC once ``align(utcMinusBoot:at:)`` has said where UTC stands.
 public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     public enum Decision: Sendable, Hashable {
         case run(Item)
@@ -14,35 +17,49 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
 
     private struct Entry: Sendable {
         let device: UInt32
-        var interval: Duration
+        let lane: Int
+        let interval: Int64
+        /// Belongs to a moment of the clock (a quarter hour): goes before everything that does not.
+        let isBoundary: Bool
         var predicted: Duration
         var due: BootInstant
         var isHeld = false
         /// Tells this entry's place in a heap from places it has left.
         var generation: UInt64
 
-        var deadline: BootInstant { due.advanced(by: interval) }
+        var deadline: BootInstant { due.advanced(by: .nanoseconds(interval)) }
     }
+
+    /// Intervals from here on are aligned to UTC: people compare readings of a minute or a quarter hour across devices, those
+    /// of seconds they do not.
+    public static var alignedFrom: Duration { .seconds(60) }
 
     private var entries: [Item: Entry] = [:]
     private var waiting = MomentHeap<Item>()
-    private var ready = MomentHeap<Item>()
+    private var ready: [MomentHeap<Item>] = [MomentHeap()]
+    private var woken: [Int] = []
     private var generation: UInt64 = 0
     private var missed: [UInt32: UInt64] = [:]
+    private var utcMinusBoot: Int64?
 
     public init() {}
 
     /// - Parameters:
     ///   - device: whose missed intervals these are.
+    ///   - lane: does one item at a time; lanes are numbered from 0.
     ///   - interval: between two readings, more than zero.
     ///   - predicted: bus time that it takes.
     ///   - due: of the first reading.
+    ///   - isBoundary: belongs to a moment of the clock and goes before everything that does not.
     public mutating func add(
-        _ item: Item, device: UInt32, interval: Duration, predicted: Duration, due: BootInstant
+        _ item: Item, device: UInt32, lane: Int = 0, interval: Duration, predicted: Duration, due: BootInstant,
+        isBoundary: Bool = false
     ) {
         precondition(interval > .zero, "an interval is more than zero")
+        while ready.count <= lane { ready.append(MomentHeap()) }
         entries[item] = Entry(
-            device: device, interval: interval, predicted: predicted, due: due, generation: nextGeneration())
+            device: device, lane: lane, interval: interval.wholeNanoseconds, isBoundary: isBoundary,
+            predicted: predicted, due: due, generation: nextGeneration())
         queue(item)
     }
 
@@ -50,6 +67,7 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
 
     public var items: some Collection<Item> { entries.keys }
     public func contains(_ item: Item) -> Bool { entries[item] != nil }
+    public func isHeld(_ item: Item) -> Bool { entries[item]?.isHeld ?? false }
 
     /// Leaves the item out until ``release(_:due:)``; intervals that pass meanwhile are not counted as missed.
     public mutating func hold(_ item: Item) {
@@ -67,36 +85,101 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
         queue(item)
     }
 
-    /// What to do at `now`. Asking changes nothing that is seen from outside.
-    public mutating func next(at now: BootInstant) -> Decision {
+    /// Where UTC stands against boot time; nil: nobody knows, and intervals run from wherever they are.
+    public mutating func align(utcMinusBoot: Int64?, at now: BootInstant) {
+        self.utcMinusBoot = utcMinusBoot
+        guard utcMinusBoot != nil else { return }
+        for (item, entry) in entries where isAligned(entry) && !entry.isHeld && entry.due > now {
+            // What is due already stays due; all others wait for their next multiple.
+            var moved = entry
+            moved.due = next(entry, after: now)
+            moved.generation = nextGeneration()
+            entries[item] = moved
+            queue(item)
+        }
+    }
+
+    /// What to do at `now` on a lane. Asking changes nothing that is seen from outside.
+    ///
+    /// An item that is not due yet, with a nearer deadline that it could not meet after this one, is waited for: what may take longer has
+    /// time to spare.
+    public mutating func next(at now: BootInstant, lane: Int = 0) -> Decision {
+        promote(to: now)
+        guard lane < ready.count else { return .wait(until: waiting.first?.moment) }
+        while let top = ready[lane].first {
+            guard isCurrent(top), let entry = entries[top.item] else {
+                ready[lane].removeFirst()
+                continue
+            }
+            if !entry.isBoundary, let better = endangered(by: entry, at: now, lane: lane) {
+                return .wait(until: better)
+            }
+            return .run(top.item)
+        }
+        return .wait(until: nextDue)
+    }
+
+    /// When something becomes due that is not due yet.
+    public var nextDue: BootInstant? {
+        mutating get {
+            while let top = waiting.first, !isCurrent(top) { waiting.removeFirst() }
+            return waiting.first?.moment
+        }
+    }
+
+    /// Lanes on which something has become due since the last call; a lane may stand in it twice.
+    public mutating func takeWoken(at now: BootInstant) -> [Int] {
+        promote(to: now)
+        defer { woken.removeAll(keepingCapacity: true) }
+        return woken
+    }
+
+    private mutating func promote(to now: BootInstant) {
         while let top = waiting.first {
-            guard isCurrent(top) else {
+            guard isCurrent(top), let entry = entries[top.item] else {
                 waiting.removeFirst()
                 continue
             }
-            guard top.moment <= now, let entry = entries[top.item] else { break }
+            guard top.moment <= now else { break }
             waiting.removeFirst()
-            ready.insert(Moment(moment: entry.deadline, item: top.item, generation: entry.generation))
+            ready[entry.lane].insert(
+                Moment(
+                    moment: entry.deadline, item: top.item, generation: entry.generation, isUrgent: entry.isBoundary))
+            woken.append(entry.lane)
         }
-        while let top = ready.first {
-            if isCurrent(top) { return .run(top.item) }
-            ready.removeFirst()
+    }
+
+    /// When an item becomes due that would miss its deadline if `entry` went first, and whose deadline is the nearer one.
+    private func endangered(by entry: Entry, at now: BootInstant, lane: Int) -> BootInstant? {
+        let end = now.advanced(by: entry.predicted)
+        var earliest: BootInstant?
+        waiting.forEach(before: end) { moment in
+            guard isCurrent(moment), let other = entries[moment.item], other.lane == lane,
+                other.deadline < entry.deadline, end.advanced(by: other.predicted) > other.deadline,
+                // It must be able to meet it at all.
+                other.due.advanced(by: other.predicted) <= other.deadline
+            else { return }
+            earliest = min(earliest ?? moment.moment, moment.moment)
         }
-        return .wait(until: waiting.first?.moment)
+        return earliest
     }
 
     /// The item has been read (or tried); it becomes due again one interval after it was due.
     public mutating func done(_ item: Item, at now: BootInstant, took: Duration) {
         guard var entry = entries[item] else { return }
-        let late = max(0, now.nanoseconds - entry.due.nanoseconds)
-        let skipped = late / entry.interval.wholeNanoseconds
-        if skipped > 0 { missed[entry.device, default: 0] += UInt64(skipped) }
-        entry.due = BootInstant(
-            nanoseconds: entry.due.nanoseconds + (skipped + 1) * entry.interval.wholeNanoseconds)
+        if isAligned(entry), let offset = utcMinusBoot {
+            let passed = period(now, entry, offset) - period(entry.due, entry, offset)
+            if passed > 0 { missed[entry.device, default: 0] += UInt64(passed) }
+            entry.due = next(entry, after: now)
+        } else {
+            let skipped = max(0, now.nanoseconds - entry.due.nanoseconds) / entry.interval
+            if skipped > 0 { missed[entry.device, default: 0] += UInt64(skipped) }
+            entry.due = BootInstant(nanoseconds: entry.due.nanoseconds + (skipped + 1) * entry.interval)
+        }
         entry.predicted = Self.blend(entry.predicted, took)
         entry.generation = nextGeneration()
         entries[item] = entry
-        queue(item)
+        if !entry.isHeld { waiting.insert(Moment(moment: entry.due, item: item, generation: entry.generation)) }
     }
 
     /// Tries `item` again at `due` in the same interval; the deadline stays where it was as far as possible.
@@ -116,8 +199,7 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     /// Share of bus time that all items together need as predicted; above 1 some intervals cannot be met.
     public var predictedLoad: Double {
         entries.values.reduce(0) { sum, entry in
-            entry.isHeld
-                ? sum : sum + Double(entry.predicted.wholeNanoseconds) / Double(entry.interval.wholeNanoseconds)
+            entry.isHeld ? sum : sum + Double(entry.predicted.wholeNanoseconds) / Double(entry.interval)
         }
     }
 
@@ -139,6 +221,23 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
         return entry.generation == moment.generation && !entry.isHeld
     }
 
+    private func isAligned(_ entry: Entry) -> Bool {
+        entry.isBoundary || entry.interval >= Self.alignedFrom.wholeNanoseconds
+    }
+
+    /// Which multiple of its interval a moment lies in.
+    private func period(_ moment: BootInstant, _ entry: Entry, _ offset: Int64) -> Int64 {
+        let utc = moment.nanoseconds + offset
+        return utc / entry.interval - (utc % entry.interval < 0 ? 1 : 0)
+    }
+
+    private func next(_ entry: Entry, after now: BootInstant) -> BootInstant {
+        let offset = utcMinusBoot ?? 0
+        return BootInstant(nanoseconds: (period(now, entry, offset) + 1) * entry.interval - offset)
+    }
+
     /// A quarter of what is new: one slow answer does not change the plan, a slow device does.
-    private static func blend(_ old: Duration, _ new: Duration) -> Duration { (old * 3 + new) / 4 }
+    private static func blend(_ old: Duration, _ new: Duration) -> Duration {
+        .nanoseconds((old.wholeNanoseconds * 3 + new.wholeNanoseconds) / 4)
+    }
 }

@@ -1,24 +1,53 @@
-internal import Telemetry
+public import Telemetry
 
 /// An item's place in a queue ordered by time.
-struct Moment<Item: Sendable>: Sendable {
-    let moment: BootInstant
-    let item: Item
-    let generation: UInt64
+public struct Moment<Item: Sendable>: Sendable {
+    public let moment: BootInstant
+    public let item: Item
+    /// Tells an entry that still counts from one that was left behind.
+    public let generation: UInt64
+    /// Goes before everything that is not, whatever the times.
+    let isUrgent: Bool
+
+    public init(moment: BootInstant, item: Item, generation: UInt64) {
+        self.init(moment: moment, item: item, generation: generation, isUrgent: false)
+    }
+
+    init(moment: BootInstant, item: Item, generation: UInt64, isUrgent: Bool) {
+        self.moment = moment
+        self.item = item
+        self.generation = generation
+        self.isUrgent = isUrgent
+    }
 
     /// By time; equal times keep the order in which they were queued.
     func isBefore(_ other: Moment) -> Bool {
-        moment == other.moment ? generation < other.generation : moment < other.moment
+        if isUrgent != other.isUrgent { return isUrgent }
+        return moment == other.moment ? generation < other.generation : moment < other.moment
     }
 }
 
 /// A binary heap, the earliest moment first.
-struct MomentHeap<Item: Sendable>: Sendable {
+public struct MomentHeap<Item: Sendable>: Sendable {
     private var items: [Moment<Item>] = []
 
-    var first: Moment<Item>? { items.first }
+    public init() {}
 
-    mutating func insert(_ new: Moment<Item>) {
+    public var first: Moment<Item>? { items.first }
+    public var count: Int { items.count }
+
+    /// Entries before `moment` in no order, at the cost of those only.
+    func forEach(before moment: BootInstant, _ body: (Moment<Item>) -> Void) {
+        var stack = [0]
+        while let place = stack.popLast() {
+            guard place < items.count, items[place].moment < moment else { continue }
+            body(items[place])
+            stack.append(2 * place + 1)
+            stack.append(2 * place + 2)
+        }
+    }
+
+    public mutating func insert(_ new: Moment<Item>) {
         items.append(new)
         var child = items.count - 1
         while child > 0 {
@@ -29,7 +58,7 @@ struct MomentHeap<Item: Sendable>: Sendable {
         }
     }
 
-    mutating func removeFirst() {
+    public mutating func removeFirst() {
         guard let last = items.popLast() else { return }
         guard !items.isEmpty else { return }
         items[0] = last

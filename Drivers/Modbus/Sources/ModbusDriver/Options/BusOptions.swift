@@ -18,6 +18,7 @@ struct BusOptions: Sendable {
         option(
             "rs485", "map", "", "{rts_on_send, delay_before, delay_after}: the kernel switches the direction by RTS"),
         option("late", "duration", "100ms", "after a time-out the same request is not repeated for this long"),
+        option("connections", "number", "1", "most open connections to one host; one request is under way on each"),
     ]
 
     var serial = SerialSettings()
@@ -29,6 +30,8 @@ struct BusOptions: Sendable {
     var sickShare = 0.05
     /// RTU cannot tell a late answer from a timely one; this much later none comes any more.
     var late: Duration = .milliseconds(100)
+    /// Many gateways and meters serve a single connection and refuse or drop others.
+    var connections = 1
 
     init(_ node: DriverNode?, port: PortAddress?, diagnostics: Diagnostics) {
         let map = NodeMap(node, place: NodePlace(.bus), diagnostics: diagnostics)
@@ -45,6 +48,11 @@ struct BusOptions: Sendable {
         line = SerialLineOptions(map)
         if let share = map.percent("sick_share", in: 0...100) { sickShare = max(0.001, share.approximation) }
         late = map.duration("late", in: .zero ... .seconds(5)) ?? late
+        connections = map.integer("connections", in: 1...8) ?? connections
+        if let port, port.isSerial, map.keys.contains("connections") {
+            diagnostics.warning(
+                "connections means nothing on a serial port", at: map.place.appending("connections"), atKey: true)
+        }
         if let port, !port.isSerial {
             for key in ["baud", "parity", "stop_bits", "rs485", "low_latency", "echo"] where map.keys.contains(key) {
                 diagnostics.warning("\(key) means nothing on a network port", at: map.place.appending(key), atKey: true)

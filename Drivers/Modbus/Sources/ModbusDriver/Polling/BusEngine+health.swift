@@ -4,18 +4,24 @@ internal import Telemetry
 
 // Devices that answer, fail, go and come back.
 extension BusEngine {
+    /// Share of a pause before a host is tried again that is left to chance.
+    static let reconnectJitter = 0.25
+
     /// Puts a device's present plan into the scheduler.
     func schedule(_ index: Int, due: BootInstant) {
         let device = devices[index]
+        let cost = lanes[device.lane].cost
         for (number, block) in device.blocks.enumerated() {
-            let wire = links[device.link].wireTime(bytes: 8 + 5 + block.request.answerLength)
             scheduler.add(
-                Slot(device: index, plan: device.planNumber, block: number), device: device.index,
-                interval: block.interval, predicted: wire + links[device.link].silence * 2, due: due)
+                Slot(device: index, plan: device.planNumber, block: number), device: device.index, lane: device.lane,
+                interval: block.interval,
+                predicted: cost.exchange(
+                    dataBytes: block.request.answerLength - 2, latency: LinkCost.assumedLatency, pause: device.pause),
+                due: due, isBoundary: block.isBoundary)
         }
     }
 
-    private func slots(of index: Int) -> [Slot] {
+    func slots(of index: Int) -> [Slot] {
         devices[index].blocks.indices.map { Slot(device: index, plan: devices[index].planNumber, block: $0) }
     }
 
@@ -24,49 +30,71 @@ extension BusEngine {
         devices[index].lastAnswer = moment
         devices[index].hasAnswered = true
         devices[index].misses = 0
-        switch devices[index].condition {
-        case .offline:
-            devices[index].condition = .online
-            devices[index].probe.succeeded()
-            release(index, at: moment)
-            tellState(index)
-        case .unknown:
-            devices[index].condition = .online
-            tellState(index)
-        default: break
-        }
+        guard !devices[index].isInRound else { return }
+        let wasKnown = devices[index].condition
+        if wasKnown != .failing { devices[index].condition = .online }
+        devices[index].probe.succeeded()
+        release(index, at: moment)
+        if wasKnown == .offline { tellRefused(index) }
+        if wasKnown != .failing { tellState(index) }
     }
 
     /// A whole request went well again.
     func recovered(_ index: Int) {
-        guard devices[index].condition == .failing else { return }
+        guard devices[index].condition != .online else { return }
         devices[index].condition = .online
         tellState(index)
     }
 
-    /// Takes an offline device's blocks into the round again; intervals that passed meanwhile are missed.
+    /// Takes a device's blocks into the round again; intervals that passed meanwhile are missed.
     func release(_ index: Int, at moment: BootInstant) {
-        if let since = devices[index].offlineSince {
-            scheduler.addMissed(missed(index, since: since, at: moment), device: devices[index].index)
+        guard !devices[index].isInRound else { return }
+        if devices[index].awaySince != nil {
+            scheduler.addMissed(missedAway(index, at: moment), device: devices[index].index)
         }
-        devices[index].offlineSince = nil
+        devices[index].awaySince = nil
+        devices[index].isInRound = true
+        // Another may stand in its place now.
+        devices[index].identityRead = nil
         devices[index].decoder.forget()
+        lanes[devices[index].lane].unwell -= 1
         for slot in slots(of: index) { scheduler.release(slot, due: moment) }
-        tellRefused(index)
     }
 
-    private func missed(_ index: Int, since: BootInstant, at moment: BootInstant) -> UInt64 {
+    /// Takes a device out of the round: it is asked only within the failing devices' share.
+    func withdraw(_ index: Int, at moment: BootInstant) {
+        guard devices[index].isInRound else { return }
+        devices[index].isInRound = false
+        devices[index].awaySince = moment
+        devices[index].bisections = [:]
+        lanes[devices[index].lane].unwell += 1
+        for slot in slots(of: index) { scheduler.hold(slot) }
+    }
+
+    /// Intervals that passed while it was out of the round.
+    func missedAway(_ index: Int, at moment: BootInstant) -> UInt64 {
+        guard let since = devices[index].awaySince else { return 0 }
         let away = max(0, moment.nanoseconds - since.nanoseconds)
         return devices[index].blocks.reduce(0) { $0 + UInt64(away / max(1, $1.interval.wholeNanoseconds)) }
     }
 
     /// No answer, or none that can be used.
-    func missed(_ index: Int, _ exchange: Exchange, _ request: ModbusRequest, _ reason: String) {
-        failed(index, request, reason)
+    func missed(_ index: Int, _ exchange: Exchange, _ work: Work, _ reason: String) {
+        failed(index, work.request, reason)
+        countMiss(index, at: exchange.ended)
+    }
+
+    private func countMiss(_ index: Int, at moment: BootInstant) {
         devices[index].misses += 1
         // One that never answered is probably not there at all: it must not cost three time-outs first.
         let limit = devices[index].hasAnswered ? ModbusDevice.missesUntilOffline : 1
-        if devices[index].misses >= limit, !devices[index].isOffline { goOffline(index, at: exchange.ended) }
+        if devices[index].isOffline {
+            devices[index].probe.failed(at: moment)
+        } else if devices[index].misses >= limit {
+            goOffline(index, at: moment)
+        } else if !lanes[devices[index].lane].budget.isDue(at: moment) {
+            withdraw(index, at: moment)
+        }
     }
 
     func failed(_ index: Int, _ request: ModbusRequest, _ reason: String) {
@@ -79,112 +107,33 @@ extension BusEngine {
     }
 
     func goOffline(_ index: Int, at moment: BootInstant) {
+        withdraw(index, at: moment)
         devices[index].condition = .offline
-        devices[index].offlineSince = moment
-        devices[index].bisections = [:]
+        if devices[index].awaySince == nil { devices[index].awaySince = moment }
         devices[index].probe.succeeded()
         devices[index].probe.failed(at: moment)
-        for slot in slots(of: index) { scheduler.hold(slot) }
-        let visible = devices[index].points.filter { !$0.isHidden }
-        send(index, visible.map { ($0.index, .bad(.communication)) }, at: moment)
+        send(index, devices[index].visiblePoints.map { ($0, .bad(.communication)) }, at: moment)
         tellState(index)
     }
 
-    // MARK: refusals
-
-    /// The device refused a part of a block: take it apart until the register is found.
-    func refused(_ slot: Slot, _ block: RegisterBlock, _ part: RegisterBlock) {
-        if devices[slot.device].bisections[slot.block] != nil {
-            bisected(slot, block, part, isRefused: true)
+    /// The way to the device is gone: the port, or the connection to its host.
+    func gone(_ index: Int, _ exchange: Exchange, _ work: Work, _ reason: String) {
+        guard lanes[work.lane].isConnection else {
+            failed(index, work.request, reason)
+            portGone(exchange, reason)
             return
         }
-        let cells = devices[slot.device].cells(of: block)
-        guard cells.count > 1 else {
-            learn(slot.device, refused: block.points)
-            return
-        }
-        devices[slot.device].bisections[slot.block] = Bisection(count: cells.count)
-        scheduler.postpone(slot, to: clock())
-    }
-
-    func bisected(_ slot: Slot, _ block: RegisterBlock, _ part: RegisterBlock, isRefused: Bool) {
-        guard var bisection = devices[slot.device].bisections[slot.block] else { return }
-        let finding = bisection.result(isRefused: isRefused)
-        devices[slot.device].bisections[slot.block] = bisection
-        let cells = devices[slot.device].cells(of: block)
-        switch finding {
-        case .test: scheduler.postpone(slot, to: clock())
-        case .refused(let position): learn(slot.device, refused: cells[position])
-        case .tooMany(let together):
-            let longest = (0...(cells.count - together)).map { first in
-                devices[slot.device].block(of: Array(cells[first..<first + together].joined()), like: block).count
-            }.min()
-            learn(slot.device, maximumRegisters: max(longest ?? 1, 1))
+        lanes[work.lane].reopen.failed(at: exchange.ended, jitter: Self.reconnectJitter)
+        for other in lanes[work.lane].devices {
+            failed(other, work.request, reason)
+            countMiss(other, at: exchange.ended)
         }
     }
 
-    private func learn(_ index: Int, refused points: [Int]) {
-        devices[index].plan.refused.formUnion(points)
-        devices[index].decoder.refuse(points)
-        let names = points.map { devices[index].points[$0].value.name }.joined(separator: ", ")
-        outlet.log("\(devices[index].name) refuses \(names): \(devices[index].lastFailure); it is not asked again")
-        let visible = points.filter { !devices[index].points[$0].isHidden }
-        send(index, visible.map { ($0, .bad(.notSupported)) }, at: clock())
-        tellFindings(index)
-        replan(index)
-    }
-
-    private func learn(_ index: Int, maximumRegisters: Int) {
-        let known = devices[index].plan.learnedMaximum
-        // Told the same again, it would be asked for ever: take less each time.
-        devices[index].plan.learnedMaximum = known.map { max(1, min($0 - 1, maximumRegisters)) } ?? maximumRegisters
-        outlet.log(
-            "\(devices[index].name) takes no more than \(devices[index].plan.maximumRegisters) registers per request: "
-                + "lower max_registers in its profile")
-        replan(index)
-    }
-
-    func replan(_ index: Int) {
-        for slot in slots(of: index) { scheduler.remove(slot) }
-        devices[index].bisections = [:]
-        devices[index].planNumber += 1
-        devices[index].blocks = devices[index].plan.blocks(devices[index].points)
-        schedule(index, due: clock())
-        var learned = LearnedRegisters(profile: devices[index].profileIdentity)
-        learned.maximumRegisters = devices[index].plan.learnedMaximum
-        for point in devices[index].points where devices[index].plan.refused.contains(point.index) {
-            learned.refused.insert(LearnedRegisters.Place(table: point.value.table, address: point.value.address))
-        }
-        outlet.remember(
-            DriverMemory(device: devices[index].name, key: LearnedRegisters.key, bytes: learned.bytes))
-    }
-}
-
-extension ModbusDevice {
-    /// Points of a block that stand in the same registers, by address: what can be asked for by itself.
-    func cells(of block: RegisterBlock) -> [[Int]] {
-        var cells: [[Int]] = []
-        var last: ClosedRange<Int>?
-        for index in block.points {
-            let range = points[index].value.addresses
-            if let previous = last, previous.overlaps(range), !cells.isEmpty {
-                cells[cells.count - 1].append(index)
-                last = previous.lowerBound...max(previous.upperBound, range.upperBound)
-            } else {
-                cells.append([index])
-                last = range
-            }
-        }
-        return cells
-    }
-
-    /// A block of these points only.
-    func block(of indices: [Int], like block: RegisterBlock) -> RegisterBlock {
-        let ranges = indices.map { points[$0].value.addresses }
-        guard let first = ranges.map(\.lowerBound).min(), let last = ranges.map(\.upperBound).max() else {
-            return block
-        }
-        return RegisterBlock(
-            table: block.table, address: first, count: last - first + 1, points: indices, interval: block.interval)
+    /// A connection has carried something: the others behind it get their chance now.
+    func connected(_ lane: Int) {
+        guard lanes[lane].reopen.failures > 0 else { return }
+        lanes[lane].reopen.succeeded()
+        for index in lanes[lane].devices where devices[index].isOffline { devices[index].probe.succeeded() }
     }
 }

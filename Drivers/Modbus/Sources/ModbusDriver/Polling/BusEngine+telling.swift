@@ -2,7 +2,7 @@ internal import DriverKit
 internal import DriverProtocol
 internal import Telemetry
 
-// What goes out: samples, states, trace.
+// What goes out: samples, states, statistics, trace.
 extension BusEngine {
     func send(_ index: Int, _ values: [(Int, RegisterCodec.Decoded)], at moment: BootInstant) {
         guard !values.isEmpty else { return }
@@ -26,8 +26,9 @@ extension BusEngine {
     }
 
     func tellRefused(_ index: Int) {
-        let visible = devices[index].plan.refused.filter { $0 < devices[index].descriptors.count }
-        send(index, visible.sorted().map { ($0, .bad(.notSupported)) }, at: clock())
+        let device = devices[index]
+        let refused = device.plan.refused.filter { !device.points[$0].isHidden }.sorted()
+        send(index, refused.map { ($0, .bad(.notSupported)) }, at: clock())
     }
 
     /// What the decoder has found out about the device: that it is another product, or cannot be recognised.
@@ -36,22 +37,26 @@ extension BusEngine {
     }
 
     func tellState(_ index: Int) {
-        let device = devices[index]
-        var missed = scheduler.missedIntervals(device: device.index)
-        if let since = device.offlineSince {
-            let away = max(0, clock().nanoseconds - since.nanoseconds)
-            missed += device.blocks.reduce(0) { $0 + UInt64(away / max(1, $1.interval.wholeNanoseconds)) }
-        }
-        var state = device.state(missed: missed)
+        var state = devices[index].state(missed: missedIntervals(index))
         // The port is away: that is the bus's alarm, and nothing is known of the devices behind it.
         if portFailure != nil { state.condition = .unknown }
         outlet.deviceState(state)
     }
 
+    private func missedIntervals(_ index: Int) -> UInt64 {
+        scheduler.missedIntervals(device: devices[index].index) + missedAway(index, at: clock())
+    }
+
+    func statistics() -> DriverStatistics {
+        var statistics = meter.statistics(at: clock())
+        statistics.devices = devices.indices.map { devices[$0].statistics(missed: missedIntervals($0)) }
+        return statistics
+    }
+
     /// Why an exchange came to nothing, with what was on the wire where that helps.
-    func reason(_ exchange: Exchange, _ device: ModbusDevice) -> String {
+    func reason(_ exchange: Exchange, _ work: Work) -> String {
         switch exchange.outcome {
-        case .silence: "no answer within \(device.timeout.wholeMilliseconds) ms"
+        case .silence: "no answer within \(work.timeout.wholeMilliseconds) ms"
         case .broken(let what):
             "\(what); sent \(hex(exchange.sent))"
                 + (exchange.received.isEmpty ? "" : ", received \(hex(exchange.received))")
@@ -61,21 +66,29 @@ extension BusEngine {
         }
     }
 
-    func trace(_ exchange: Exchange, _ request: ModbusRequest, _ device: ModbusDevice) {
-        outlet.traceRecord(
-            DriverTraceRecord(
-                bootNanoseconds: exchange.began.nanoseconds, sent: true, bytes: exchange.sent,
-                text: "\(device.name) unit \(device.unit): \(request.words)"))
+    func trace(_ exchange: Exchange, _ work: Work) {
+        let name = work.device.map { "\(devices[$0].name) " } ?? ""
+        func record(_ at: BootInstant, _ bytes: [UInt8], _ text: String, sent: Bool) {
+            var record = DriverTraceRecord(
+                bootNanoseconds: at.nanoseconds, sent: sent, bytes: bytes, text: "\(name)unit \(work.unit): \(text)")
+            if let device = work.device {
+                record.hasDevice_p = true
+                record.device = devices[device].index
+            }
+            switch exchange.outcome {
+            case .answer(.exception), .silence, .broken, .gone: record.failed = true
+            case .answer: break
+            }
+            outlet.traceRecord(record)
+        }
+        record(exchange.began.advanced(by: exchange.silent), exchange.sent, work.request.words, sent: true)
         let milliseconds = exchange.took.wholeMilliseconds
         let text =
             switch exchange.outcome {
             case .answer(.exception(let exception)): "\(exception.words) after \(milliseconds) ms"
             case .answer: "answer after \(milliseconds) ms"
-            default: reason(exchange, device)
+            default: reason(exchange, work)
             }
-        outlet.traceRecord(
-            DriverTraceRecord(
-                bootNanoseconds: exchange.ended.nanoseconds, sent: false, bytes: exchange.received,
-                text: "\(device.name) unit \(device.unit): \(text)"))
+        record(exchange.ended, exchange.received, text, sent: false)
     }
 }

@@ -2,8 +2,9 @@ internal import DriverKit
 internal import DriverProtocol
 internal import Telemetry
 
-/// Runs a bus: what is asked next, what an answer or its absence means. All time comes from `clock`, all I/O goes through
-/// the links, so that a day on the bus is tested in milliseconds.
+/// Decides for a bus: what is asked next on each lane, what an answer or its absence means. Does no I/O and knows no
+/// clock but the one handed in, so that a day on the bus is tested in milliseconds. Around it stands a shell that makes the exchanges: a
+/// blocking one for a serial line (BusEngine+line), one over sockets for hosts (NetworkShell).
 final class BusEngine {
     /// State of every device is told this often even when nothing changes.
     static let stateInterval: Duration = .seconds(10)
@@ -11,6 +12,13 @@ final class BusEngine {
     static let firstReopen: Duration = .milliseconds(500)
     /// ...and one that stays away is not looked for more often than this.
     static let longestReopen: Duration = .seconds(5)
+    /// A host that refuses a connection is left alone for so long at most.
+    static let longestReconnect: Duration = .seconds(10)
+    /// Failing devices may use so many time-outs at once after a healthy time: the second and the third try of one device.
+    static let reserveTimeouts = 2
+
+    /// First requests to hosts are spread over this.
+    static let longestSpread: Duration = .seconds(1)
 
     /// A block of a device's plan, in the scheduler.
     struct Slot: Hashable, Sendable {
@@ -19,42 +27,76 @@ final class BusEngine {
         let block: Int
     }
 
-    /// What a late answer could be taken for.
-    struct LateKey: Hashable {
-        let link: Int
-        let unit: UInt8
-        let function: UInt8
-        let length: Int
-    }
-
     let options: BusOptions
-    let links: [any ModbusLink]
+    /// The blocking link of a serial bus; nil for hosts.
+    let line: (any ModbusLink)?
     let outlet: any DriverOutlet
     let clock: () -> BootInstant
+    var lanes: [BusLane]
     var devices: [ModbusDevice]
     var scheduler = DeadlineScheduler<Slot>()
-    var budget: ProbeBudget
     var meter: BusMeter
-    var late: [LateKey: BootInstant] = [:]
-    var reopen = Backoff(first: BusEngine.firstReopen, longest: BusEngine.longestReopen)
+    var ring = ExchangeRing(capacity: ExchangeRing.ofBus)
+    /// The serial port is gone: why.
     var portFailure: String?
     var isTracing = false
-    private var nextStates: BootInstant
+    /// Polling rests, because a task has the line for itself.
+    var isSuspended = false
+    /// Carries an errand's exchange to where it is made: at once on a line, later on a connection.
+    var carry: ((Work) -> Void)?
+    var nextStates: BootInstant
+    private var utcMinusBoot: Int64?
 
-    init(
+    /// A bus on one blocking link.
+    convenience init(
         options: BusOptions, links: [any ModbusLink], devices: [ModbusDevice], outlet: any DriverOutlet,
         clock: @escaping () -> BootInstant
     ) {
+        let now = clock()
+        let lanes = links.map { link in
+            BusLane(
+                title: link.title,
+                cost: LinkCost(byte: link.wireTime(bytes: 1), overhead: link.silence + options.turnaround),
+                knowsLateAnswers: link.survivesLateAnswers, isConnection: false,
+                budget: Self.budget(options, from: now),
+                reopen: Backoff(first: Self.firstReopen, longest: Self.longestReopen))
+        }
+        self.init(
+            options: options, line: links.first, lanes: lanes, devices: devices, outlet: outlet, clock: clock)
+    }
+
+    /// - Parameter lanes: of hosts, when there is no line; a device's `lane` counts in them.
+    init(
+        options: BusOptions, line: (any ModbusLink)?, lanes: [BusLane], devices: [ModbusDevice],
+        outlet: any DriverOutlet, clock: @escaping () -> BootInstant
+    ) {
         self.options = options
-        self.links = links
+        self.line = line
+        self.lanes = lanes
         self.devices = devices
         self.outlet = outlet
         self.clock = clock
         let now = clock()
-        budget = ProbeBudget(share: options.sickShare, from: now)
-        meter = BusMeter(from: now)
+        meter = BusMeter(from: now, lanes: lanes.count)
         nextStates = now.advanced(by: Self.stateInterval)
-        for device in devices.indices { schedule(device, due: now) }
+        let ringLength = devices.count > ExchangeRing.many ? ExchangeRing.ofOneOfMany : ExchangeRing.ofDevice
+        for index in devices.indices {
+            self.devices[index].prepare(options, cost: lanes[devices[index].lane].cost, ringLength: ringLength)
+            self.lanes[devices[index].lane].devices.append(index)
+            self.lanes[devices[index].lane].unwell += 1
+            if lanes[devices[index].lane].isConnection {
+                // A thousand hosts are not all asked in the same instant, now and each second from now.
+                let spread = min(Self.longestSpread, self.devices[index].blocks.first?.interval ?? .zero)
+                let part = spread.wholeNanoseconds / Int64(devices.count) * Int64(index)
+                self.devices[index].firstAsked = now.advanced(by: .nanoseconds(part))
+            }
+            schedule(index, due: now)
+            for slot in slots(of: index) { scheduler.hold(slot) }
+        }
+    }
+
+    static func budget(_ options: BusOptions, from now: BootInstant) -> ProbeBudget {
+        ProbeBudget(share: options.sickShare, reserve: options.responseTimeout * reserveTimeouts, from: now)
     }
 
     /// Registers that were refused in an earlier life are said to be not supported, once.
@@ -65,231 +107,264 @@ final class BusEngine {
         }
     }
 
-    // MARK: turns
+    /// Where UTC stands; nil while it is not trusted.
+    func setClock(utcMinusBoot: Int64?) {
+        self.utcMinusBoot = utcMinusBoot
+        scheduler.align(utcMinusBoot: utcMinusBoot, at: clock())
+    }
 
-    /// One exchange at most.
-    ///
-    /// - Returns: when there is something to do again.
-    func turn() -> BootInstant {
-        let now = clock()
-        if now >= nextStates {
-            nextStates = now.advanced(by: Self.stateInterval)
-            for device in devices.indices { tellState(device) }
+    /// Devices in the normal round.
+    var onlineDevices: Int { devices.count - lanes.reduce(0) { $0 + $1.unwell } }
+
+    /// Tells the state of all devices when it is time.
+    func tellStatesIfDue(at now: BootInstant) {
+        guard now >= nextStates else { return }
+        nextStates = now.advanced(by: Self.stateInterval)
+        for device in devices.indices { tellState(device) }
+    }
+
+    // MARK: what comes next
+
+    /// What a lane that is free does now: what a person waits for, readings of a quarter hour, a failing device within its share, the
+    /// nearest deadline.
+    func next(lane: Int, at now: BootInstant) -> LaneDecision {
+        if let errand = nextErrand(lane, at: now) { return .exchange(errand) }
+        var wake = lanes[lane].errands.compactMap { lanes[lane].guardedUntil($0.request, unit: $0.unit) }.min()
+        if isSuspended { return .wait(until: wake) }
+        if lanes[lane].isConnection, let notBefore = lanes[lane].reopen.notBefore, notBefore > now {
+            return .wait(until: min(wake ?? notBefore, notBefore))
         }
-        if portFailure != nil {
-            guard reopenPort(at: now) else { return min(reopen.notBefore ?? now, nextStates) }
+        let scheduled = scheduledWork(lane, at: now)
+        if case .exchange(let work) = scheduled, isBoundary(work) { return scheduled }
+        if lanes[lane].unwell > 0 {
+            if let work = probeWork(lane, at: now) { return .exchange(work) }
+            if case .wait = scheduled, let work = firstContact(lane, at: now) { return .exchange(work) }
+            wake = [wake, nextProbe(lane)].compactMap { $0 }.min()
         }
-        if let device = dueProbe(at: now) {
-            probe(device)
-            return clock()
-        }
+        // On a lane of many, the scheduler itself says which lane something became due on.
+        guard case .wait(let until) = scheduled else { return scheduled }
+        return .wait(until: lanes[lane].isConnection ? wake : [until, wake].compactMap { $0 }.min())
+    }
+
+    private func nextErrand(_ lane: Int, at now: BootInstant) -> Work? {
+        guard !lanes[lane].errands.isEmpty else { return nil }
+        // A late answer to the same question is waited for first.
+        guard
+            let place = lanes[lane].errands.firstIndex(where: {
+                (lanes[lane].guardedUntil($0.request, unit: $0.unit) ?? now) <= now
+            })
+        else { return nil }
+        return lanes[lane].errands.remove(at: place)
+    }
+
+    private func scheduledWork(_ lane: Int, at now: BootInstant) -> LaneDecision {
         // Items that must still wait for a late answer are put off one by one; the number of slots bounds the loop.
         while true {
-            switch scheduler.next(at: now) {
+            switch scheduler.next(at: now, lane: lane) {
             case .run(let slot):
-                guard let block = self.block(of: slot) else {
+                guard block(of: slot) != nil else {
                     scheduler.remove(slot)
                     continue
                 }
-                let request = self.request(of: slot, block)
-                if let guarded = guardedUntil(request, devices[slot.device]), guarded > now {
+                var work: Work?
+                if devices[slot.device].discovery != nil {
+                    // The walk's end makes a new plan, and this slot is none of it.
+                    guard let request = discoveryRequest(slot.device) else { continue }
+                    work = self.work(slot.device, request, .discover(slot))
+                } else {
+                    work = pollWork(identityFirst(slot, at: now))
+                }
+                guard let work else { return .wait(until: now) }
+                if let guarded = lanes[lane].guardedUntil(work.request, unit: work.unit), guarded > now {
                     scheduler.postpone(slot, to: guarded)
                     continue
                 }
-                poll(slot, block, request)
-                return clock()
-            case .wait(let until):
-                let probes = devices.filter(\.isOffline).compactMap(\.probe.notBefore).min().map {
-                    max($0, budget.nextProbe)
-                }
-                return [until, probes, nextStates].compactMap { $0 }.min() ?? nextStates
+                return .exchange(work)
+            case .wait(let until): return .wait(until: until)
             }
         }
     }
 
-    private func block(of slot: Slot) -> RegisterBlock? {
+    func pollWork(_ slot: Slot) -> Work? {
+        guard let block = block(of: slot) else { return nil }
+        let device = devices[slot.device]
+        var part = block
+        if let bisection = device.bisections[slot.block] {
+            let cells = device.cells(of: block)
+            part = device.block(of: Array(cells[bisection.testing].joined()), like: block)
+        }
+        return work(slot.device, part.request, .poll(slot, block: block, part: part))
+    }
+
+    /// A request of the bus's own to a device, with the time-out that is in force for it.
+    func work(_ index: Int, _ request: ModbusRequest, _ purpose: Work.Purpose) -> Work {
+        let device = devices[index]
+        return Work(
+            lane: device.lane, device: index, unit: device.unit, request: request,
+            timeout: device.patience.timeout, pause: device.pause, purpose: purpose)
+    }
+
+    func block(of slot: Slot) -> RegisterBlock? {
         let device = devices[slot.device]
         return slot.plan == device.planNumber && slot.block < device.blocks.count ? device.blocks[slot.block] : nil
     }
 
-    private func request(of slot: Slot, _ block: RegisterBlock) -> RegisterBlock {
-        guard let bisection = devices[slot.device].bisections[slot.block] else { return block }
-        let device = devices[slot.device]
-        let cells = device.cells(of: block)
-        return device.block(of: Array(cells[bisection.testing].joined()), like: block)
+    private func isBoundary(_ work: Work) -> Bool {
+        if case .poll(_, let block, _) = work.purpose { block.isBoundary } else { false }
     }
 
-    private func poll(_ slot: Slot, _ block: RegisterBlock, _ part: RegisterBlock) {
-        if devices[slot.device].discovery != nil {
-            discoverNext(slot)
-            return
+    /// The slot that reads who the device is, when that must be known before what `slot` reads counts: a counter's step back is judged by it.
+    private func identityFirst(_ slot: Slot, at now: BootInstant) -> Slot {
+        let device = devices[slot.device]
+        guard let identity = device.identityBlock, identity != slot.block, device.blocks[slot.block].hasCounter else {
+            return slot
         }
-        let exchange = exchange(part.request, device: slot.device)
-        let now = clock()
+        let oldest = max(BusTimes.identityAge, device.blocks[slot.block].interval)
+        if let read = device.identityRead, now.duration(since: read) <= oldest { return slot }
+        return Slot(device: slot.device, plan: slot.plan, block: identity)
+    }
+
+    // MARK: what came of it
+
+    /// Takes the result of an exchange that ``next(lane:at:)`` asked for.
+    func completed(_ work: Work, _ exchange: Exchange) {
+        account(work, exchange)
+        switch work.purpose {
+        case .errand(let done): done(exchange)
+        case .discover(let slot): discovered(slot, exchange, work)
+        case .probe(let block, let slot):
+            guard let device = work.device else { return }
+            probed(device, block, slot, exchange, work)
+        case .poll(let slot, let block, let part): polled(slot, block, part, exchange, work)
+        }
+    }
+
+    private func polled(
+        _ slot: Slot, _ block: RegisterBlock, _ part: RegisterBlock, _ exchange: Exchange, _ work: Work
+    ) {
+        // Replanned or taken for dead while the answer was under way: what it says of the device still counts.
+        let isCurrent = self.block(of: slot) == block
+        let index = slot.device
         switch exchange.outcome {
         case .answer(.exception(let exception)) where exception.isGatewayTimeout:
-            missed(slot.device, exchange, part.request, exception.words)
-            retry(slot, at: now)
+            missed(index, exchange, work, exception.words)
+            retry(slot, exchange)
         case .answer(.exception(let exception)):
-            answered(slot.device, at: exchange.ended)
-            failed(slot.device, part.request, exception.words)
+            answered(index, at: exchange.ended)
+            failed(index, work.request, exception.words)
             if exception.isRefusal {
-                refused(slot, block, part)
+                if isCurrent { refused(slot, block, part, exception) }
             } else {
-                send(slot.device, part.points.map { ($0, .bad(.deviceReported)) }, at: exchange.ended)
-                scheduler.done(slot, at: now, took: exchange.took)
+                let visible = part.points.filter { !devices[index].points[$0].isHidden }
+                send(index, visible.map { ($0, .bad(.deviceReported)) }, at: exchange.ended)
+                scheduler.done(slot, at: exchange.ended, took: exchange.took)
             }
         case .answer(let answer):
-            answered(slot.device, at: exchange.ended)
-            send(slot.device, devices[slot.device].decoder.decode(answer, part), at: exchange.ended)
-            tellFindings(slot.device)
-            if devices[slot.device].bisections[slot.block] != nil {
+            answered(index, at: exchange.ended)
+            deliver(index, answer, part, at: exchange.ended)
+            if isCurrent, devices[index].bisections[slot.block] != nil {
                 bisected(slot, block, part, isRefused: false)
             } else {
-                recovered(slot.device)
-                scheduler.done(slot, at: now, took: exchange.took)
+                recovered(index)
+                scheduler.done(slot, at: exchange.ended, took: exchange.took)
             }
         case .silence, .broken:
-            missed(slot.device, exchange, part.request, reason(exchange, devices[slot.device]))
-            retry(slot, at: now)
+            missed(index, exchange, work, reason(exchange, work))
+            retry(slot, exchange)
         case .gone(let reason):
-            gone(slot.device, exchange, part.request, reason)
-            retry(slot, at: now)
+            gone(index, exchange, work, reason)
+            retry(slot, exchange)
         }
     }
 
-    /// A step of the walk through a device that says itself what it has where.
-    private func discoverNext(_ slot: Slot) {
-        guard let (request, exchange) = discover(slot.device) else { return }
-        switch exchange.outcome {
-        case .answer(.exception(let exception)) where exception.isGatewayTimeout:
-            missed(slot.device, exchange, request, exception.words)
-            retry(slot, at: clock())
-        case .answer:
-            answered(slot.device, at: exchange.ended)
-            scheduler.postpone(slot, to: clock())
-        case .silence, .broken:
-            missed(slot.device, exchange, request, reason(exchange, devices[slot.device]))
-            retry(slot, at: clock())
-        case .gone(let what):
-            gone(slot.device, exchange, request, what)
-            retry(slot, at: clock())
+    /// Decodes what a block brought; points that ride along are told when they are due themselves.
+    func deliver(_ index: Int, _ answer: ModbusAnswer, _ part: RegisterBlock, at moment: BootInstant) {
+        if let identity = devices[index].identityBlock, devices[index].blocks[identity].points == part.points {
+            devices[index].identityRead = moment
         }
+        var values = devices[index].decoder.decode(answer, part)
+        if part.hasRiders { values.removeAll { !devices[index].isDue(rider: $0.point, of: part, at: moment) } }
+        send(index, values, at: moment)
+        tellFindings(index)
     }
 
     /// Within the same interval: a broken frame must not cost a reading.
-    private func retry(_ slot: Slot, at now: BootInstant) {
-        if !devices[slot.device].isOffline { scheduler.postpone(slot, to: now.advanced(by: options.late)) }
+    func retry(_ slot: Slot, _ exchange: Exchange) {
+        guard devices[slot.device].isInRound else { return }
+        let wait = lanes[devices[slot.device].lane].isConnection ? .zero : options.late
+        scheduler.postpone(slot, to: exchange.ended.advanced(by: wait))
     }
 
-    // MARK: the line
-
-    /// One exchange with a device, with everything that is counted and told about it.
-    func exchange(_ request: ModbusRequest, device index: Int, pause: Duration = .zero) -> Exchange {
-        let device = devices[index]
-        let link = links[device.link]
-        let wasOpen = link.isOpen
-        let rest = max(pause, device.pause)
-        var exchange = link.exchange(request, unit: device.unit, timeout: device.timeout, pause: rest)
-        if case .gone = exchange.outcome, link.survivesLateAnswers, wasOpen {
-            // Many devices close a connection that was idle: that is no failure until a new one fails too.
-            exchange = link.exchange(request, unit: device.unit, timeout: device.timeout, pause: rest)
-        }
-        devices[index].requests += 1
+    /// Everything that is counted and told about an exchange.
+    private func account(_ work: Work, _ exchange: Exchange) {
         let isSick: Bool
         switch exchange.outcome {
+        case .answer(.exception(let exception)): isSick = exception.isGatewayTimeout
         case .answer: isSick = false
         case .silence, .broken, .gone: isSick = true
         }
-        if isSick, !link.survivesLateAnswers {
-            late[lateKey(request, device)] = exchange.ended.advanced(by: options.late)
+        lanes[work.lane].lastEnded = exchange.ended
+        if isSick {
+            if !lanes[work.lane].knowsLateAnswers { guardAgainstLate(work, exchange) }
+            if case .errand = work.purpose {} else {
+                lanes[work.lane].budget.spent(exchange.took, endingAt: exchange.ended)
+            }
         }
-        meter.count(
-            exchange, wire: link.wireTime(bytes: exchange.sent.count + exchange.received.count + 2), isSick: isSick)
-        if isTracing { trace(exchange, request, device) }
-        return exchange
+        let wire = lanes[work.lane].cost.time(bytes: exchange.sent.count + exchange.received.count)
+        meter.count(exchange, wire: wire, isSick: isSick)
+        let entry = ExchangeRing.Entry(
+            device: work.device.map { devices[$0].index }, unit: work.unit, request: work.request, exchange: exchange)
+        ring.append(entry)
+        if let index = work.device {
+            devices[index].requests += 1
+            devices[index].meter.count(exchange)
+            devices[index].meter.ring.append(entry)
+            if case .answer = exchange.outcome, !isSick {
+                devices[index].patience.answered(after: exchange.latency ?? max(.zero, exchange.took - exchange.silent - wire))
+            } else {
+                devices[index].patience.missed()
+            }
+            freezeRing(index, exchange)
+        }
+        if isTracing { trace(exchange, work) }
     }
 
-    func lateKey(_ request: ModbusRequest, _ device: ModbusDevice) -> LateKey {
-        LateKey(
-            link: device.link, unit: device.unit, function: request.function, length: request.answerLength)
+    /// The time-out may be shorter than the longest time that the device could take: its answer may still come for as long.
+    private func guardAgainstLate(_ work: Work, _ exchange: Exchange) {
+        let ceiling = work.device.map { devices[$0].patience.ceiling } ?? options.responseTimeout
+        let rest = max(.zero, ceiling - work.timeout)
+        let now = exchange.ended
+        if lanes[work.lane].late.count > 32 { lanes[work.lane].late = lanes[work.lane].late.filter { $0.value > now } }
+        lanes[work.lane].late[BusLane.key(work.request, work.unit)] = now.advanced(by: rest + options.late)
     }
 
-    /// Until when a late answer could be taken for that to `block`'s request.
-    func guardedUntil(_ block: RegisterBlock, _ device: ModbusDevice) -> BootInstant? {
-        late[lateKey(block.request, device)]
-    }
-
-    private func reopenPort(at now: BootInstant) -> Bool {
-        guard reopen.isDue(at: now) else { return false }
-        do {
-            try links[0].open()
-        } catch {
-            reopen.failed(at: clock())
-            portFailure = error.message
-            return false
-        }
-        outlet.log("\(links[0].title): open again")
-        portFailure = nil
-        reopen.succeeded()
-        for device in devices.indices where devices[device].isOffline {
-            // They were never asked; each gets its chance at once.
-            devices[device].condition = .unknown
-            devices[device].misses = 0
-            release(device, at: now)
-        }
-        return true
-    }
-
-    /// The line itself is gone. On a serial line that is one event for all its devices.
-    func gone(_ index: Int, _ exchange: Exchange, _ request: ModbusRequest, _ reason: String) {
-        guard !links[devices[index].link].survivesLateAnswers, case .some = serialLink else {
-            missed(index, exchange, request, reason)
-            return
-        }
-        guard portFailure == nil else { return }
-        outlet.log("\(reason); trying to open it again")
-        portFailure = reason
-        reopen.failed(at: clock())
-        for device in devices.indices {
-            devices[device].lastFailure = reason
-            if !devices[device].isOffline { goOffline(device, at: exchange.ended) }
-        }
-    }
-
-    private var serialLink: (any ModbusLink)? { links.count == 1 && links[0].silence > .zero ? links[0] : nil }
-
-    // MARK: probes
-
-    private func dueProbe(at now: BootInstant) -> Int? {
-        guard budget.isDue(at: now) else { return nil }
-        return devices.indices.filter {
-            devices[$0].isOffline && devices[$0].probe.isDue(at: now)
-        }.min {
-            (devices[$0].probe.notBefore?.nanoseconds ?? 0) < (devices[$1].probe.notBefore?.nanoseconds ?? 0)
-        }
-    }
-
-    private func probe(_ index: Int) {
-        guard let block = devices[index].probeBlock else {
-            devices[index].probe.failed(at: clock())
-            return
-        }
-        let exchange = exchange(block.request, device: index)
-        budget.spent(exchange.took, endingAt: clock())
+    /// The first failure is what someone wants to see afterwards, not the thousandth.
+    private func freezeRing(_ index: Int, _ exchange: Exchange) {
+        let isFailure: Bool
         switch exchange.outcome {
-        case .answer(.exception(let exception)) where exception.isGatewayTimeout:
-            failed(index, block.request, exception.words)
-            devices[index].probe.failed(at: clock())
-        case .answer:
-            answered(index, at: exchange.ended)
-        case .silence, .broken:
-            failed(index, block.request, reason(exchange, devices[index]))
-            devices[index].probe.failed(at: clock())
-        case .gone(let reason):
-            failed(index, block.request, reason)
-            devices[index].probe.failed(at: clock())
-            gone(index, exchange, block.request, reason)
+        case .answer(.exception), .silence, .broken, .gone: isFailure = true
+        case .answer: isFailure = false
+        }
+        if isFailure {
+            devices[index].wellSince = nil
+            if devices[index].meter.frozen == nil {
+                devices[index].meter.frozen = FrozenRing(
+                    exchanges: devices[index].meter.ring.all, since: exchange.ended)
+            }
+        } else if devices[index].meter.frozen != nil {
+            let since = devices[index].wellSince ?? exchange.ended
+            devices[index].wellSince = since
+            if exchange.ended.duration(since: since) >= BusTimes.frozenUntilWellFor {
+                devices[index].meter.frozen = nil
+            }
         }
     }
+}
+
+/// Times that rule how a bus is worked.
+enum BusTimes {
+    /// The serial number is read again before counters when the last reading of it is older than this: a meter is exchanged in minutes.
+    static let identityAge: Duration = .seconds(60)
+    /// A ring that was frozen at a failure is let go when the device has been well for so long.
+    static let frozenUntilWellFor: Duration = .seconds(60)
 }

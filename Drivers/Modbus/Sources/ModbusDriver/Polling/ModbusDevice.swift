@@ -19,7 +19,9 @@ struct ModbusDevice {
     let link: Int
     let profileIdentity: String
     var points: [DevicePoint]
+    /// Of the visible points.
     let descriptors: [PointDescriptor]
+    /// As the profile or the bus states it; the one in force is ``patience``'s.
     let timeout: Duration
     let pause: Duration
 
@@ -28,29 +30,98 @@ struct ModbusDevice {
     /// Until the device has said where its registers are.
     var discovery: SunSpecDiscovery?
     var blocks: [RegisterBlock] = []
+    /// Points that must read back like this; written again when the device has lost them.
+    var setup: [SetupValue] = []
+
+    /// Which of the bus's lanes leads to it.
+    var lane = 0
     /// Rises with each new plan, so that what the scheduler holds of an old one is recognised.
     var planNumber = 0
     /// Refused blocks that are being taken apart, by block.
     var bisections: [Int: Bisection] = [:]
+    /// Of ``blocks``, the one with the serial number.
+    private(set) var identityBlock: Int?
+    /// When the serial number was read last, since it came (back) into the round.
+    var identityRead: BootInstant?
+    /// When points that ride along in another block's request are to be told again.
+    private var riderDue: [Int: BootInstant] = [:]
 
+    /// Not asked for the first time before this.
+    var firstAsked = BootInstant(nanoseconds: 0)
     var condition = DriverDeviceState.Condition.unknown
+    /// Its blocks are in the scheduler's round; otherwise it is asked within the failing devices' share.
+    var isInRound = false
     var hasAnswered = false
     var misses = 0
     var requests: UInt64 = 0
     var failures: UInt64 = 0
     var lastAnswer: BootInstant?
     var lastFailure = ""
-    /// Intervals that passed while it was offline.
-    var offlineSince: BootInstant?
+    /// Out of the round since then.
+    var awaySince: BootInstant?
+    /// Without a failure since then, after one.
+    var wellSince: BootInstant?
     var probe = Backoff(first: firstProbe, longest: longestProbe)
+    var patience = Patience(floor: nil, ceiling: .milliseconds(500))
+    var meter = DeviceMeter()
+
+    init(
+        index: UInt32, name: String, unit: UInt8, link: Int, profileIdentity: String, points: [DevicePoint],
+        descriptors: [PointDescriptor], timeout: Duration, pause: Duration, plan: RequestPlan, decoder: DeviceDecoder,
+        discovery: SunSpecDiscovery? = nil
+    ) {
+        self.index = index
+        self.name = name
+        self.unit = unit
+        self.link = link
+        self.profileIdentity = profileIdentity
+        self.points = points
+        self.descriptors = descriptors
+        self.timeout = timeout
+        self.pause = pause
+        self.plan = plan
+        self.decoder = decoder
+        self.discovery = discovery
+        lane = link
+    }
 
     var isOffline: Bool { condition == .offline }
+    /// Nobody has asked it yet.
+    var isNew: Bool { !isInRound && condition == .unknown }
+    /// Indices of the points that the runtime knows.
+    var visiblePoints: [Int] { points.filter { !$0.isHidden }.map(\.index) }
+
+    /// Fits the device to the bus it is on.
+    mutating func prepare(_ options: BusOptions, cost: LinkCost, ringLength: Int) {
+        patience = Patience(floor: plan.limits.timeout, ceiling: options.responseTimeout)
+        meter.ring = ExchangeRing(capacity: ringLength)
+        plan.cost = cost
+        plan.pause = pause
+        makeBlocks()
+    }
+
+    mutating func makeBlocks() {
+        plan.identity = Set(descriptors.indices.filter { descriptors[$0].isIdentity })
+        plan.counters = Set(descriptors.indices.filter { descriptors[$0].kind == .counter })
+        blocks = plan.blocks(points)
+        identityBlock = blocks.firstIndex { block in block.points.contains { plan.identity.contains($0) } }
+        riderDue = [:]
+    }
+
+    /// Whether a point of a faster block is to be told at this reading of it.
+    mutating func isDue(rider point: Int, of block: RegisterBlock, at moment: BootInstant) -> Bool {
+        let interval = points[point].interval
+        guard interval > block.interval else { return true }
+        // Half a round early is on time: the block does not come to the millisecond.
+        if let due = riderDue[point], moment.advanced(by: block.interval / 2) < due { return false }
+        riderDue[point] = max(riderDue[point] ?? moment, moment).advanced(by: interval)
+        return true
+    }
 
     /// The shortest thing to ask, to see whether anyone is there.
     var probeBlock: RegisterBlock? {
         blocks.min { $0.count < $1.count }.map { block in
-            let point = block.points.compactMap { index in points.first { $0.index == index } }
-                .min { $0.value.width < $1.value.width }
+            let point = block.points.map { points[$0] }.min { $0.value.width < $1.value.width }
             guard let point else { return block }
             return RegisterBlock(
                 table: block.table, address: point.value.address, count: point.value.width, points: [point.index],
@@ -69,4 +140,29 @@ struct ModbusDevice {
         state.missedIntervals = missed
         return state
     }
+
+    func statistics(missed: UInt64) -> DriverDeviceStatistics {
+        var statistics = DriverDeviceStatistics()
+        let latencies = patience.latencies.percentiles([50, 95, 99]).map { UInt64($0.wholeNanoseconds / 1_000) }
+        statistics.device = index
+        statistics.requests = requests
+        statistics.answers = meter.answers
+        statistics.timeouts = meter.timeouts
+        statistics.brokenFrames = meter.brokenFrames
+        statistics.exceptions = meter.exceptions
+        statistics.latencyP50Us = latencies[0]
+        statistics.latencyP95Us = latencies[1]
+        statistics.latencyP99Us = latencies[2]
+        statistics.latencyMaxUs = UInt64(patience.latencies.longest)
+        statistics.timeoutUs = UInt64(patience.timeout.wholeNanoseconds / 1_000)
+        statistics.missedIntervals = missed
+        statistics.busUs = UInt64(max(0, meter.busNanoseconds / 1_000))
+        return statistics
+    }
+}
+
+/// A point that the configuration wants at a certain value.
+struct SetupValue: Sendable {
+    let point: Int
+    let value: Value
 }

@@ -1,0 +1,141 @@
+internal import DriverKit
+internal import DriverProtocol
+internal import Telemetry
+
+// Devices that refuse a request: which register is it, or are they too many at once? What was found is kept.
+extension BusEngine {
+    /// The device refused a part of a block: take it apart until the register is found.
+    func refused(_ slot: Slot, _ block: RegisterBlock, _ part: RegisterBlock, _ exception: ModbusException) {
+        if devices[slot.device].bisections[slot.block] != nil {
+            bisected(slot, block, part, isRefused: true)
+            return
+        }
+        if exception.code != 1, let smaller = devices[slot.device].plan.nextShrink(below: part.count) {
+            learn(slot.device, maximumRegisters: smaller)
+            return
+        }
+        let cells = devices[slot.device].cells(of: block)
+        guard cells.count > 1 else {
+            learn(slot.device, refused: block.points)
+            return
+        }
+        devices[slot.device].bisections[slot.block] = Bisection(count: cells.count)
+        scheduler.postpone(slot, to: clock())
+    }
+
+    func bisected(_ slot: Slot, _ block: RegisterBlock, _ part: RegisterBlock, isRefused: Bool) {
+        guard var bisection = devices[slot.device].bisections[slot.block] else { return }
+        let finding = bisection.result(isRefused: isRefused)
+        devices[slot.device].bisections[slot.block] = bisection
+        let cells = devices[slot.device].cells(of: block)
+        switch finding {
+        case .test: scheduler.postpone(slot, to: clock())
+        case .refused(let position): learn(slot.device, refused: cells[position])
+        case .tooMany(let together):
+            let longest = (0...(cells.count - together)).map { first in
+                devices[slot.device].block(of: Array(cells[first..<first + together].joined()), like: block).count
+            }.min()
+            learn(slot.device, maximumRegisters: max(longest ?? 1, 1))
+        }
+    }
+
+    private func learn(_ index: Int, refused points: [Int]) {
+        devices[index].plan.refused.formUnion(points)
+        devices[index].decoder.refuse(points)
+        let device = devices[index]
+        let visible = points.filter { !device.points[$0].isHidden }
+        let what = points.map { device.points[$0].value.name }.joined(separator: ", ")
+        outlet.log("\(device.name) refuses \(what): \(device.lastFailure); it is not asked again")
+        tellLearned(
+            index,
+            "\(what) refused: \(device.lastFailure). It is not asked again; `candela profile corrections` prints the lines for the profile")
+        send(index, visible.map { ($0, .bad(.notSupported)) }, at: clock())
+        tellFindings(index)
+        replan(index)
+        remember(index)
+    }
+
+    private func learn(_ index: Int, maximumRegisters: Int) {
+        let known = devices[index].plan.learnedMaximum
+        // Told the same again, it would be asked for ever: take less each time.
+        devices[index].plan.learnedMaximum = known.map { max(1, min($0 - 1, maximumRegisters)) } ?? maximumRegisters
+        let words =
+            "\(devices[index].name) takes no more than \(devices[index].plan.maximumRegisters) registers per request: "
+            + "lower max_registers in its profile"
+        outlet.log(words)
+        tellLearned(index, words)
+        replan(index)
+        remember(index)
+    }
+
+    private func tellLearned(_ index: Int, _ detail: String) {
+        var event = DriverEvent()
+        event.kind = "register_refused"
+        event.hasDevice_p = true
+        event.device = devices[index].index
+        event.severity = 1
+        event.detail = detail
+        event.bootNs = UInt64(max(0, clock().nanoseconds))
+        outlet.event(event)
+    }
+
+    /// Makes the requests anew from what is known now.
+    func replan(_ index: Int) {
+        for slot in slots(of: index) { scheduler.remove(slot) }
+        devices[index].bisections = [:]
+        devices[index].planNumber += 1
+        devices[index].makeBlocks()
+        schedule(index, due: clock())
+        if !devices[index].isInRound { for slot in slots(of: index) { scheduler.hold(slot) } }
+    }
+
+    private func remember(_ index: Int) {
+        outlet.remember(
+            DriverMemory(
+                device: devices[index].name, key: LearnedRegisters.key, bytes: devices[index].learned.bytes))
+    }
+}
+
+extension ModbusDevice {
+    /// What it refused and how much it takes at once.
+    var learned: LearnedRegisters {
+        var learned = LearnedRegisters(profile: profileIdentity)
+        learned.maximumRegisters = plan.learnedMaximum
+        for point in points where plan.refused.contains(point.index) {
+            learned.refused.insert(LearnedRegisters.Place(table: point.value.table, address: point.value.address))
+        }
+        return learned
+    }
+
+    /// Points of a block that stand in the same registers, or must be read together, by address: what can be asked for by itself.
+    func cells(of block: RegisterBlock) -> [[Int]] {
+        var cells: [[Int]] = []
+        var last: ClosedRange<Int>?
+        for index in block.points {
+            let range = points[index].value.addresses
+            let group = points[index].value.group
+            let isSameGroup = group != nil && cells.last.map { points[$0[0]].value.group == group } ?? false
+            if let previous = last, previous.overlaps(range) || isSameGroup, !cells.isEmpty {
+                cells[cells.count - 1].append(index)
+                last = previous.lowerBound...max(previous.upperBound, range.upperBound)
+            } else {
+                cells.append([index])
+                last = range
+            }
+        }
+        return cells
+    }
+
+    /// A block of these points only.
+    func block(of indices: [Int], like block: RegisterBlock) -> RegisterBlock {
+        let ranges = indices.map { points[$0].value.addresses }
+        guard let first = ranges.map(\.lowerBound).min(), let last = ranges.map(\.upperBound).max() else {
+            return block
+        }
+        var part = block
+        part.address = first
+        part.count = last - first + 1
+        part.points = indices
+        return part
+    }
+}
