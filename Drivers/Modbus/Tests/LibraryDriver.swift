@@ -80,8 +80,10 @@ final class LibraryDriver {
     }
 
     /// Reads until a message is the one wanted.
-    func receive<Result>(_ what: String, _ pick: (DriverFromDriver) throws -> Result?) throws -> Result {
-        let deadline = BootClock.now().advanced(by: Self.limit)
+    func receive<Result>(
+        _ what: String, within limit: Duration = limit, _ pick: (DriverFromDriver) throws -> Result?
+    ) throws -> Result {
+        let deadline = BootClock.now().advanced(by: limit)
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             while let bytes = try decoder.next() {
@@ -132,7 +134,7 @@ final class LibraryDriver {
         let counts = Dictionary(uniqueKeysWithValues: devices.map { ($0.index, $0.points.count) })
         let deadline = BootClock.now().advanced(by: limit)
         var told: [UInt32: [Int: Told]] = [:]
-        return try receive("samples") { message -> [UInt32: [Int: Told]]? in
+        return try receive("samples", within: limit + Self.limit) { message -> [UInt32: [Int: Told]]? in
             if case .samples(let samples)? = message.message {
                 for row in try samples.rows(points: counts[samples.device] ?? 0) {
                     told[samples.device, default: [:]][row.point] = Told(value: row.value, quality: row.quality)

@@ -25,7 +25,7 @@ UNITS = {"W": ("W", 0), "kW": ("W", 3), "MW": ("W", 6), "kg": ("kg", 0), "t": ("
 PLAUSIBLE = [
     ("power_factor", "0.98"), ("voltage_angle", "120.5"), ("phase_angle", "12.5"), ("voltage_thd", "2.25"),
     ("current_thd", "3.25"), ("thd", "2.75"), ("voltage_unbalance", "0.75"), ("current_unbalance", "1.25"),
-    ("voltage_peak", "325.5"), ("supply_voltage", "3.5"), ("voltage", "231.5"), ("current_peak", "9.5"),
+    ("voltage_peak", "325.5"), ("supply_voltage", "3.5"), ("voltage", "231.4"), ("current_peak", "9.5"),
     ("current", "5.25"), ("frequency", "50.02"), ("active_power", "1093.5"), ("reactive_power", "310.5"),
     ("apparent_power", "1140.5"), ("active_energy", "18234.5"), ("reactive_energy", "2034.25"),
     ("apparent_energy", "19034.75"), ("charge", "812.5"), ("heat_energy", "45321.5"), ("cooling_energy", "321.5"),

@@ -51,12 +51,13 @@ class Slave(ModbusBaseDeviceContext):
             return ExcCodes.ILLEGAL_ADDRESS
         if count == 1 and address in singles:
             return [singles[address]]
-        if count > self.longest or self.even_only and count % 2:
+        is_bits = table in ("coil", "discrete")
+        if not is_bits and (count > self.longest or self.even_only and count % 2):
             return ExcCodes.ILLEGAL_VALUE
         if not self.holes and any(place not in registers for place in asked):
             return ExcCodes.ILLEGAL_ADDRESS
         words = [registers.get(place, 0) for place in asked]
-        return [word != 0 for word in words] if table in ("coil", "discrete") else words
+        return [word != 0 for word in words] if is_bits else words
 
     def setValues(self, func_code, address, values):
         return ExcCodes.ILLEGAL_FUNCTION
