@@ -67,11 +67,14 @@ struct ProfileDice: RandomNumberGenerator {
     private static let scalars: [String] = [
         "", "0", "-1", "65535", "65536", "4294967296", "9223372036854775807", "-9223372036854775808", "1e400", "1e-400",
         "0x", "0xFFFFFFFFFFFFFFFF", "NaN", "u16", "f64", "text[125]", "words[126]", "text_utf16[0]", "L1", "sum",
-        "total", "kW.h", "low_first", "by_width", "active_power", "active_power.L1", "..", "\u{0}", "💡", "10 L", "250/0",
+        "total", "kW.h", "low_first", "by_width", "active_power", "active_power.L1", "..", "\u{0}", "💡", "10 L",
+        "250/0",
         "-0.0", "00", "by_width\n", "999999999999999999999999999999", ">=9", "mod10000", "hex", "60000ms", "1e18",
     ]
 
-    private static func damaged(_ node: DriverNode, _ dice: inout ProfileDice, odds: UInt64, depth: Int = 0) -> DriverNode {
+    private static func damaged(_ node: DriverNode, _ dice: inout ProfileDice, odds: UInt64, depth: Int = 0)
+        -> DriverNode
+    {
         var node = node
         if UInt64.random(in: 0..<odds, using: &dice) == 0 || depth > 12 {
             let scalar = scalars.randomElement(using: &dice) ?? ""
@@ -101,7 +104,9 @@ struct ProfileDice: RandomNumberGenerator {
             }
             node.map = map
         case .list(var list)?:
-            for index in list.items.indices { list.items[index] = damaged(list.items[index], &dice, odds: odds, depth: depth + 1) }
+            for index in list.items.indices {
+                list.items[index] = damaged(list.items[index], &dice, odds: odds, depth: depth + 1)
+            }
             if let any = list.items.randomElement(using: &dice), UInt64.random(in: 0..<odds, using: &dice) == 0 {
                 list.items.append(contentsOf: Array(repeating: any, count: Int.random(in: 1...20, using: &dice)))
             }
@@ -116,7 +121,9 @@ struct ProfileDice: RandomNumberGenerator {
         let diagnostics = Diagnostics()
         let profile = ProfileTaskArguments.read("fuzz", content, diagnostics)
         ProfileLint(profile: profile, diagnostics: diagnostics, library: [profile]).check()
-        guard !diagnostics.hasErrors(.profile, name: "fuzz"), let bench = try? ProfileBench(profile) else { return false }
+        guard !diagnostics.hasErrors(.profile, name: "fuzz"), let bench = try? ProfileBench(profile) else {
+            return false
+        }
         var decoder = bench.device.decoder
         for block in bench.device.plan.blocks(bench.device.points) {
             let words = (0..<block.count).map { _ in UInt16.random(in: 0...0xFFFF, using: &dice) }

@@ -38,7 +38,8 @@ import Testing
         #expect(bus.samples(0).allSatisfy { $0.quality == .bad(.wrongDevice) && $0.value == nil })
         let lines = bus.notebook.all.lines.filter { $0.contains("this is no test") }
         #expect(lines.count == 1)
-        #expect(lines.first?.contains("holding 0x000B holds 1648 (0x0670) instead of 341 (0x0155) or 342 (0x0156)") == true)
+        #expect(
+            lines.first?.contains("holding 0x000B holds 1648 (0x0670) instead of 341 (0x0155) or 342 (0x0156)") == true)
     }
 
     @Test func `the site may insist`() throws {

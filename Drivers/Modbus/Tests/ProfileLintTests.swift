@@ -13,7 +13,8 @@ import Testing
           - {read: {at: 0, count: 1}, answer: \"00 E6\", expect: {voltage.L1: 230}}
         """
 
-    private func warnings(_ text: String, library: [String: String] = [:], name: String = "acme-m1") throws -> [String] {
+    private func warnings(_ text: String, library: [String: String] = [:], name: String = "acme-m1") throws -> [String]
+    {
         let arguments = TaskNode.map([
             ("profile", TaskNode.text(name)), ("source", TaskNode.text("/x/acme-m1.yaml")),
             ("content", try MiniYAML.parse(text)),
@@ -41,7 +42,9 @@ import Testing
 
     @Test func `overlapping values`() throws {
         #expect(
-            try check(Self.voltage, "quantity: frequency, at: 3, as: f32, unit: Hz", "quantity: active_power, at: 4, as: f32, unit: W")
+            try check(
+                Self.voltage, "quantity: frequency, at: 3, as: f32, unit: Hz",
+                "quantity: active_power, at: 4, as: f32, unit: W")
                 == ["values.2.at: frequency and active_power overlap"])
         #expect(
             try check(Self.voltage, "quantity: frequency, at: 0, as: u16, unit: Hz")
@@ -59,11 +62,16 @@ import Testing
 
     @Test func `an odd address where only even requests go, and a short counter`() throws {
         let found = try warnings(
-            Self.head + "limits: {even_only: true}\nvalues:\n  - {quantity: voltage, phase: L1, at: 1, as: f32, unit: V}")
-        #expect(found.contains("values.0.at: voltage.L1 begins at an odd address of a product that takes even requests only"))
+            Self.head
+                + "limits: {even_only: true}\nvalues:\n  - {quantity: voltage, phase: L1, at: 1, as: f32, unit: V}")
+        #expect(
+            found.contains(
+                "values.0.at: voltage.L1 begins at an odd address of a product that takes even requests only"))
         #expect(
             try check(Self.voltage, "quantity: active_energy_import, at: 1, as: u16, unit: kW.h")
-                == ["values.1.as: active_energy_import is a counter of 16 bits and does not say where it starts again (rollover)"])
+                == [
+                    "values.1.as: active_energy_import is a counter of 16 bits and does not say where it starts again (rollover)"
+                ])
     }
 
     @Test func `missing tests, evidence and medium`() throws {
@@ -73,7 +81,9 @@ import Testing
 
     @Test func `a test that expects what is not usual`() throws {
         let found = try warnings(
-            Self.head + "values:\n  - {\(Self.voltage)}\ntests:\n  - {read: {at: 0, count: 1}, answer: \"08 FC\", expect: {voltage.L1: 2300}}")
+            Self.head
+                + "values:\n  - {\(Self.voltage)}\ntests:\n  - {read: {at: 0, count: 1}, answer: \"08 FC\", expect: {voltage.L1: 2300}}"
+        )
         #expect(found == ["tests.0: the test expects voltage.L1 to be 2300 V; usual is 80..300 V"])
     }
 
@@ -82,7 +92,8 @@ import Testing
             "  - {quantity: voltage, phase: \($0.element), at: \($0.offset), as: u16, unit: V}"
         }.joined(separator: "\n")
         func profile(_ at: Int) -> String {
-            Self.head + "values:\n\(phases)\n  - {quantity: frequency, at: \(at), as: u16, scale: 0.1, unit: Hz}" + Self.test
+            Self.head + "values:\n\(phases)\n  - {quantity: frequency, at: \(at), as: u16, scale: 0.1, unit: Hz}"
+                + Self.test
         }
         let found = try warnings(profile(50), library: ["acme-m2": profile(51), "other-m1": profile(49)])
         #expect(
@@ -92,12 +103,15 @@ import Testing
     }
 
     @Test func `errors come with their place as well`() throws {
-        #expect(try warnings("driver: modbus\nstatus: verified\nvalues:\n  - {quantity: voltage, at: 0, as: u61, unit: V}")
-            .contains { $0.hasPrefix("values.0.as: ") })
+        #expect(
+            try warnings("driver: modbus\nstatus: verified\nvalues:\n  - {quantity: voltage, at: 0, as: u61, unit: V}")
+                .contains { $0.hasPrefix("values.0.as: ") })
     }
 
     @Test func `explained with the manual's numbers`() throws {
-        let text = Self.head + "numbers: {base: modicon}\nvalues:\n  - {quantity: voltage, phase: L1, at: 30013, as: f32, unit: V}"
+        let text =
+            Self.head
+            + "numbers: {base: modicon}\nvalues:\n  - {quantity: voltage, phase: L1, at: 30013, as: f32, unit: V}"
         let arguments = TaskNode.map([("profile", TaskNode.text("acme-m1")), ("content", try MiniYAML.parse(text))])
         guard case .done(let result) = ProfileExplainTask.explain(arguments) else {
             Issue.record("the task failed")

@@ -7,20 +7,35 @@ import Testing
 
 @Suite struct `Mistakes in profiles` {
     @Test(arguments: [
-        ("as: u32, unit: V, codec: mod1000", "mod1000 is no codec; expected one of \(NumberCoding.names.keys.sorted().joined(separator: ", ")); did you mean mod10000?"),
+        (
+            "as: u32, unit: V, codec: mod1000",
+            "mod1000 is no codec; expected one of \(NumberCoding.names.keys.sorted().joined(separator: ", ")); did you mean mod10000?"
+        ),
         ("as: f32, unit: V, codec: iskra_t5", "iskra_t5 needs as: u32"),
         ("as: \"words[3]\", unit: V", "words[3] needs a codec that says what it is"),
-        ("as: u16, unit: V, scale_from: {at: 2, as: i16}", "the key kind is missing; expected exponent10, factor, divisor or table"),
+        (
+            "as: u16, unit: V, scale_from: {at: 2, as: i16}",
+            "the key kind is missing; expected exponent10, factor, divisor or table"
+        ),
         ("as: u16, unit: V, times: [ct_ratio]", "voltage.L1 needs ct_ratio, which is no value of this profile"),
         ("as: u16, unit: V, minus: voltage.L1", "voltage.L1 needs voltage.L1: that never ends"),
-        ("as: u16, unit: V, good_when: {at: 3, as: u16}", "one of low_byte_above, high_byte_above, above, below, equals, one_of and mask must say what is good"),
+        (
+            "as: u16, unit: V, good_when: {at: 3, as: u16}",
+            "one of low_byte_above, high_byte_above, above, below, equals, one_of and mask must say what is good"
+        ),
         ("as: u16, unit: V, good_when: {at: 3, as: u16, abowe: 3}", "unknown key abowe"),
         ("as: u16, unit: V, valid: [400, 0]", "expected the least and the largest valid number, such as [0, 400]"),
         ("as: u16, unit: V, instances: {stride: 2}", "count, channels, phases or tariffs must say what is repeated"),
         ("as: u16, unit: V, instances: {count: 4, stride: 0x8000}", "an instance lies outside of the registers"),
         ("as: u16, unit: V, alone: true, group: a", "alone and group exclude each other"),
-        ("as: u16, unit: V, plus: {at: 200, as: u16}", "voltage.L1 and what is added to it takes 201 registers, more than the 125 of one request"),
-        ("as: u16, unit: V, writable: true, minimum: 0, maximum: 9, offset: 1", "a value that is made of several registers is never written"),
+        (
+            "as: u16, unit: V, plus: {at: 200, as: u16}",
+            "voltage.L1 and what is added to it takes 201 registers, more than the 125 of one request"
+        ),
+        (
+            "as: u16, unit: V, writable: true, minimum: 0, maximum: 9, offset: 1",
+            "a value that is made of several registers is never written"
+        ),
         ("as: f32, unit: V, rollover: by_width", "by_width needs u16, u32 or u48"),
         ("as: u16, unit: V, only_when: {firmware: \">=new\"}", "\">=new\" names no version such as 2.3.0"),
         ("as: u16, unit: V, unit_from: {at: 3, as: u16, map: {0: kg}}", "none of the units converts to V"),
@@ -36,7 +51,9 @@ import Testing
                 "quantity: active_power_import, at: 0, as: u16, unit: W, plus: active_power_export",
                 "quantity: active_power_export, at: 1, as: u16, unit: W, plus: active_power_import"))
         #expect(
-            bench.problems == ["active_power_import needs active_power_export needs active_power_import: that never ends"])
+            bench.problems == [
+                "active_power_import needs active_power_export needs active_power_import: that never ends"
+            ])
     }
 
     @Test func `a sum of another unit is refused`() throws {
@@ -49,8 +66,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{ct_ratio: 3}", "quirk multiplies by the ratio itself: set it in the meter, not here, or every value is counted twice"),
-        ("{pulse: {per: 0.01 m3}}", "the profile has no pulse input, so there is nothing that pulse could be applied to"),
+        (
+            "{ct_ratio: 3}",
+            "quirk multiplies by the ratio itself: set it in the meter, not here, or every value is counted twice"
+        ),
+        (
+            "{pulse: {per: 0.01 m3}}",
+            "the profile has no pulse input, so there is nothing that pulse could be applied to"
+        ),
         ("{units: {voltage: kV}}", "voltage is never in kV, says quirk"),
         ("{units: {volume: m3}}", "quirk has no volume"),
         ("{sunspec_model: 203}", "quirk is no SunSpec profile"),
@@ -71,9 +94,13 @@ import Testing
               - {quantity: active_energy_export, at: 2, as: u32, scale: 0.01, unit: kW.h}
               - {quantity: serial_number, at: 4, as: u32, kind: text}
             """
-        let answer = BusConfiguration(try configure(text, devices: ["{address: 1, ct_ratio: 200/5, invert: true}"])).answer
+        let answer = BusConfiguration(try configure(text, devices: ["{address: 1, ct_ratio: 200/5, invert: true}"]))
+            .answer
         let device = try #require(answer.devices.first)
-        #expect(device.facts.map { "\($0.name) \($0.value)" } == ["profile_status field_tested", "ct_ratio 40", "invert true"])
+        #expect(
+            device.facts.map { "\($0.name) \($0.value)" } == [
+                "profile_status field_tested", "ct_ratio 40", "invert true",
+            ])
         #expect(device.points[0].basis == "u32 × 0.4 kW.h, inverted")
         #expect(device.points.map(\.identity) == [false, false, true])
     }

@@ -83,7 +83,9 @@ struct QuirkBench {
             answers: [("holding 1", [0x3412, 0x7856])], expected: ["water_volume": "305419896"]),
         Example(
             quirk: "13 decimal base 10000 (PM800)",
-            lines: values("quantity: active_energy_net, at: 1715, as: u64, codec: mod10000, word_order: low_first, scale: 0.001, unit: kW.h"),
+            lines: values(
+                "quantity: active_energy_net, at: 1715, as: u64, codec: mod10000, word_order: low_first, scale: 0.001, unit: kW.h"
+            ),
             answers: [("holding 1715", [4_321, 8_765, 12, 0])], expected: ["active_energy_net": "1287654.321"]),
         Example(
             quirk: "13 a group of four digits that is none",
@@ -91,10 +93,12 @@ struct QuirkBench {
             answers: [("holding 1715", [0, 0, 10_000])], expected: ["active_energy_net": "bad outOfRange"]),
         Example(
             quirk: "13 sign and magnitude (PM800)",
-            lines: values("quantity: power_factor, at: 1162, as: u16, codec: sign_magnitude, scale: 0.001, unit: \"1\""),
+            lines: values(
+                "quantity: power_factor, at: 1162, as: u16, codec: sign_magnitude, scale: 0.001, unit: \"1\""),
             answers: [("holding 1162", [0x83D4])], expected: ["power_factor": "-0.980"]),
         Example(
-            quirk: "13 Iskra T5", lines: values("quantity: voltage, phase: L1, at: 107, as: u32, codec: iskra_t5, unit: V"),
+            quirk: "13 Iskra T5",
+            lines: values("quantity: voltage, phase: L1, at: 107, as: u32, codec: iskra_t5, unit: V"),
             answers: [("holding 107", [0xFD03, 0x8270])], expected: ["voltage.L1": "230.000"]),
         Example(
             quirk: "13 Iskra T6", lines: values("quantity: active_power, at: 140, as: u32, codec: iskra_t6, unit: W"),
@@ -108,7 +112,8 @@ struct QuirkBench {
             answers: [("holding 0xC350", [0x53, 0x4F, 0x43, 0x4F, 0x4D, 0x45, 0x43, 0])],
             expected: ["manufacturer": "SOCOMEC"]),
         Example(
-            quirk: "13 a text stands in reading order whatever the numbers do", head: "numbers: {word_order: low_first}",
+            quirk: "13 a text stands in reading order whatever the numbers do",
+            head: "numbers: {word_order: low_first}",
             lines: values("quantity: serial_number, at: 20480, as: \"text[3]\""),
             answers: [("holding 20480", [0x4142, 0x4344, 0x4500])], expected: ["serial_number": "ABCDE"]),
         Example(
@@ -125,7 +130,8 @@ struct QuirkBench {
             answers: [("holding 1842", [0x0B15, 0x7E0F, 0x1E0C])], expected: ["clock": "2026-11-21T15:30:12"]),
         Example(
             quirk: "13 vendor date-time of six registers (Countis Ci)",
-            lines: values("quantity: clock, at: 1536, as: \"words[6]\", codec: datetime_registers, word_order: low_first"),
+            lines: values(
+                "quantity: clock, at: 1536, as: \"words[6]\", codec: datetime_registers, word_order: low_first"),
             answers: [("holding 1536", [12, 30, 15, 21, 11, 26])], expected: ["clock": "2026-11-21T15:30:12"]),
         Example(
             quirk: "14 the installer chose another word order",
@@ -147,25 +153,34 @@ struct QuirkBench {
     static let computed: [Example] = [
         Example(
             quirk: "17 exponent in a register (PM800)",
-            lines: values("quantity: active_power, at: 1142, as: i16, unit: kW, scale_from: {at: 3213, as: i16, kind: exponent10}"),
+            lines: values(
+                "quantity: active_power, at: 1142, as: i16, unit: kW, scale_from: {at: 3213, as: i16, kind: exponent10}"
+            ),
             answers: [("holding 1142", [0xFB2E]), ("holding 3213", [0xFFFE])], expected: ["active_power": "-12.34"]),
         Example(
             quirk: "17 scaler code (Countis Ci)",
-            lines: values("quantity: pulse_counter, channel: 1, at: 768, as: u32, unit: \"1\", scale_from: {at: 263, as: u16, kind: table, map: {0: 0.01, 1: 0.1, 2: 1}}"),
+            lines: values(
+                "quantity: pulse_counter, channel: 1, at: 768, as: u32, unit: \"1\", scale_from: {at: 263, as: u16, kind: table, map: {0: 0.01, 1: 0.1, 2: 1}}"
+            ),
             answers: [("holding 263", [1]), ("holding 768", [0, 42])], expected: ["pulse_counter.ch1": "4.2"]),
         Example(
             quirk: "17 a scaler code that nobody knows",
-            lines: values("quantity: pulse_counter, channel: 1, at: 768, as: u32, unit: \"1\", scale_from: {at: 263, as: u16, kind: table, map: {0: 0.01}}"),
+            lines: values(
+                "quantity: pulse_counter, channel: 1, at: 768, as: u32, unit: \"1\", scale_from: {at: 263, as: u16, kind: table, map: {0: 0.01}}"
+            ),
             answers: [("holding 263", [7]), ("holding 768", [0, 42])],
             expected: ["pulse_counter.ch1": "bad configuration"]),
         Example(
             quirk: "17 pulses per unit as a divisor (Saia H104D)",
-            lines: values("quantity: pulse_counter, at: 27, as: u32, unit: \"1\", scale_from: {at: 35, as: u16, kind: divisor, stride: 1}, instances: {count: 2, stride: 2}"),
+            lines: values(
+                "quantity: pulse_counter, at: 27, as: u32, unit: \"1\", scale_from: {at: 35, as: u16, kind: divisor, stride: 1}, instances: {count: 2, stride: 2}"
+            ),
             answers: [("holding 27", [0, 12_345, 0, 10]), ("holding 35", [1_000, 3])],
             expected: ["pulse_counter.ch1": "12.345", "pulse_counter.ch2": "bad outOfRange"]),
         Example(
             quirk: "18 ratio registers of a meter that tells secondary values (Chint)",
-            head: "limits: {ratio: ct_and_vt_registers}\nratios:\n  ct: {at: 6, as: u16}\n  vt: {at: 7, as: u16, scale: 0.1}",
+            head:
+                "limits: {ratio: ct_and_vt_registers}\nratios:\n  ct: {at: 6, as: u16}\n  vt: {at: 7, as: u16, scale: 0.1}",
             lines: values(
                 "quantity: current, phase: L1, at: 0x2006, as: f32, scale: 0.001, unit: A",
                 "quantity: active_power, at: 0x2008, as: f32, scale: 0.1, unit: W",
@@ -176,30 +191,41 @@ struct QuirkBench {
             expected: ["current.L1": "200", "active_power": "4000", "power_factor": "1"]),
         Example(
             quirk: "18 numerator, multiplier and denominator (EPM2200)",
-            lines: values("quantity: current, phase: L1, at: 1011, as: f32, unit: A, times: [{at: 40015, as: u16}, {at: 40016, as: u16}], over: [{at: 40017, as: u16}]"),
+            lines: values(
+                "quantity: current, phase: L1, at: 1011, as: f32, unit: A, times: [{at: 40015, as: u16}, {at: 40016, as: u16}], over: [{at: 40017, as: u16}]"
+            ),
             answers: [("holding 40015", [200, 1, 5]), ("holding 1011", [0x4000, 0])], expected: ["current.L1": "80"]),
         Example(
             quirk: "19 the unit is a code (Sontex)",
-            lines: values("quantity: heat_energy, at: 102, as: f32, unit: kW.h, unit_from: {at: 100, as: u16, map: {0: kW.h, 1: MW.h, 2: GJ}}"),
+            lines: values(
+                "quantity: heat_energy, at: 102, as: f32, unit: kW.h, unit_from: {at: 100, as: u16, map: {0: kW.h, 1: MW.h, 2: GJ}}"
+            ),
             answers: [("holding 100", [1]), ("holding 102", [0x42F6, 0xE979])], expected: ["heat_energy": "123456"]),
         Example(
             quirk: "19 a unit that does not convert",
-            lines: values("quantity: heat_energy, at: 102, as: f32, unit: kW.h, unit_from: {at: 100, as: u16, map: {0: kW.h, 2: GJ}}"),
+            lines: values(
+                "quantity: heat_energy, at: 102, as: f32, unit: kW.h, unit_from: {at: 100, as: u16, map: {0: kW.h, 2: GJ}}"
+            ),
             answers: [("holding 100", [2]), ("holding 102", [0x42F6, 0xE979])],
             expected: ["heat_energy": "bad configuration"]),
         Example(
             quirk: "19 the site says that the meter is set to GJ",
-            lines: values("quantity: heat_energy, at: 102, as: f32, unit: kW.h, unit_from: {at: 100, as: u16, map: {0: kW.h, 2: GJ}}"),
+            lines: values(
+                "quantity: heat_energy, at: 102, as: f32, unit: kW.h, unit_from: {at: 100, as: u16, map: {0: kW.h, 2: GJ}}"
+            ),
             answers: [("holding 100", [2]), ("holding 102", [0x42F6, 0xE979])], site: "{units: {heat_energy: GJ}}",
             expected: ["heat_energy": "123.456"]),
         Example(
             quirk: "19 the unit is a text (VLM20)",
-            lines: values("quantity: volume_total, table: input, at: 524, as: u32, unit: m3, unit_from: {table: input, at: 2036, as: \"text[6]\", map: {m3: m3, L: L}}"),
+            lines: values(
+                "quantity: volume_total, table: input, at: 524, as: u32, unit: m3, unit_from: {table: input, at: 2036, as: \"text[6]\", map: {m3: m3, L: L}}"
+            ),
             answers: [("input 2036", [0x4C00, 0, 0, 0, 0, 0]), ("input 524", [0, 2_500])],
             expected: ["volume_total": "2.5"]),
         Example(
             quirk: "19 a meter that counts in tens of litres",
-            lines: values("quantity: water_volume, at: 0, as: u32, unit: m3, unit_from: {at: 2, as: u16, map: {5: 10 L}}"),
+            lines: values(
+                "quantity: water_volume, at: 0, as: u32, unit: m3, unit_from: {at: 2, as: u16, map: {5: 10 L}}"),
             answers: [("holding 0", [0, 1_234, 5])], expected: ["water_volume": "12.34"]),
         Example(
             quirk: "20 four-quadrant power factor (Schneider)",
@@ -218,7 +244,9 @@ struct QuirkBench {
             answers: [("holding 0", [0x4020, 0])], expected: ["power_factor": "bad outOfRange"]),
         Example(
             quirk: "21 the sign is in another register (Conto D2)",
-            lines: values("quantity: active_power, at: 8196, as: u32, unit: W, sign_from: {at: 8198, as: u16, negative_when: nonzero}"),
+            lines: values(
+                "quantity: active_power, at: 8196, as: u32, unit: W, sign_from: {at: 8198, as: u16, negative_when: nonzero}"
+            ),
             answers: [("holding 8196", [0, 500, 1])], expected: ["active_power": "-500"]),
         Example(
             quirk: "21 import less export (TQ EM300, DZG)",
@@ -251,7 +279,8 @@ struct QuirkBench {
 
     static let validity: [Example] = [
         Example(
-            quirk: "24 sentinels of every width", head: "defaults_for_values:\n  absent: [0xFFFF, 0x7FFFFFFF, 0xFFFEFFFE, 0x80000000]",
+            quirk: "24 sentinels of every width",
+            head: "defaults_for_values:\n  absent: [0xFFFF, 0x7FFFFFFF, 0xFFFEFFFE, 0x80000000]",
             lines: values(
                 "quantity: voltage, phase: L1, at: 0, as: u16, unit: V",
                 "quantity: active_power, at: 1, as: i32, unit: W",
@@ -266,7 +295,8 @@ struct QuirkBench {
         Example(
             quirk: "24 NaN and infinity are no numbers",
             lines: values(
-                "quantity: voltage, phase: L1, at: 0, as: f32, unit: V", "quantity: voltage, phase: L2, at: 2, as: f32, unit: V",
+                "quantity: voltage, phase: L1, at: 0, as: f32, unit: V",
+                "quantity: voltage, phase: L2, at: 2, as: f32, unit: V",
                 "quantity: voltage, phase: L3, at: 4, as: f64, unit: V"),
             answers: [("holding 0", [0x7FC0, 0, 0xFF80, 0, 0x7FF8, 0, 0, 0])],
             expected: [
@@ -278,7 +308,9 @@ struct QuirkBench {
             answers: [("holding 0", [0, 0])], expected: ["active_energy_import": "bad deviceReported"]),
         Example(
             quirk: "24 a scale that is not implemented",
-            lines: values("quantity: voltage, phase: L1, at: 0, as: i16, unit: V, scale_from: {at: 1, as: i16, kind: exponent10, absent: 0x8000}"),
+            lines: values(
+                "quantity: voltage, phase: L1, at: 0, as: i16, unit: V, scale_from: {at: 1, as: i16, kind: exponent10, absent: 0x8000}"
+            ),
             answers: [("holding 0", [2_300, 0x8000])], expected: ["voltage.L1": "bad deviceReported"]),
         Example(
             quirk: "24 outside of what it can be",
@@ -286,20 +318,29 @@ struct QuirkBench {
             answers: [("holding 0", [6_000])], expected: ["voltage.L1": "bad outOfRange"]),
         Example(
             quirk: "25 signal quality gates the value (TUF-2000M)",
-            lines: values("quantity: water_flow, at: 0, as: f32, word_order: low_first, unit: m3/h, good_when: {at: 91, as: u16, low_byte_above: 40}"),
-            answers: [("holding 91", [0x0528]), ("holding 0", [0, 0x4000])], expected: ["water_flow": "bad deviceReported"]),
+            lines: values(
+                "quantity: water_flow, at: 0, as: f32, word_order: low_first, unit: m3/h, good_when: {at: 91, as: u16, low_byte_above: 40}"
+            ),
+            answers: [("holding 91", [0x0528]), ("holding 0", [0, 0x4000])],
+            expected: ["water_flow": "bad deviceReported"]),
         Example(
             quirk: "25 and lets it pass",
-            lines: values("quantity: water_flow, at: 0, as: f32, word_order: low_first, unit: m3/h, good_when: {at: 91, as: u16, low_byte_above: 40}"),
+            lines: values(
+                "quantity: water_flow, at: 0, as: f32, word_order: low_first, unit: m3/h, good_when: {at: 91, as: u16, low_byte_above: 40}"
+            ),
             answers: [("holding 91", [0x0529]), ("holding 0", [0, 0x4000])], expected: ["water_flow": "2"]),
         Example(
             quirk: "25 pipe empty (Xintai)",
-            lines: values("quantity: water_flow, at: 5, as: u16, unit: m3/h, good_when: {at: 7, as: u16, equals: 0x00AA}"),
+            lines: values(
+                "quantity: water_flow, at: 5, as: u16, unit: m3/h, good_when: {at: 7, as: u16, equals: 0x00AA}"),
             answers: [("holding 5", [3, 0, 0x0055])], expected: ["water_flow": "bad deviceReported"]),
         Example(
             quirk: "25 a status bit (BOVE)",
-            lines: values("quantity: water_flow, at: 1, as: u32, scale: 0.01, word_order: low_first, unit: L/h, good_when: {at: 0x14, as: u16, mask: 0x0004}"),
-            answers: [("holding 0x14", [0x0024]), ("holding 1", [100, 0])], expected: ["water_flow": "bad deviceReported"]),
+            lines: values(
+                "quantity: water_flow, at: 1, as: u32, scale: 0.01, word_order: low_first, unit: L/h, good_when: {at: 0x14, as: u16, mask: 0x0004}"
+            ),
+            answers: [("holding 0x14", [0x0024]), ("holding 1", [100, 0])],
+            expected: ["water_flow": "bad deviceReported"]),
         Example(
             quirk: "25 a helper that has not come yet",
             lines: values("quantity: water_flow, at: 1, as: u16, unit: L/h, good_when: {at: 91, as: u16, above: 3}"),
@@ -320,12 +361,16 @@ struct QuirkBench {
     static let meaning: [Example] = [
         Example(
             quirk: "28 tariffs every 12 registers (Orno)",
-            lines: values("quantity: active_energy_import, at: 0x0130, as: f32, unit: kW.h, instances: {stride: 12, tariffs: [1, 2]}"),
+            lines: values(
+                "quantity: active_energy_import, at: 0x0130, as: f32, unit: kW.h, instances: {stride: 12, tariffs: [1, 2]}"
+            ),
             answers: [("holding 0x0130", [0x3F80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x4000, 0])],
             expected: ["active_energy_import.T1": "1", "active_energy_import.T2": "2"]),
         Example(
             quirk: "30 channels and phases on a grid (WB-MAP12E)",
-            lines: values("quantity: current, at: 0x16, as: u16, unit: A, instances: [{stride: 0x1000, channels: [1, 2]}, {stride: 2, phases: [L1, L2]}]"),
+            lines: values(
+                "quantity: current, at: 0x16, as: u16, unit: A, instances: [{stride: 0x1000, channels: [1, 2]}, {stride: 2, phases: [L1, L2]}]"
+            ),
             answers: [("holding 0x16", [1, 0, 2]), ("holding 0x1016", [3, 0, 4])],
             expected: ["current.ch1.L1": "1", "current.ch1.L2": "2", "current.ch2.L1": "3", "current.ch2.L2": "4"]),
         Example(
@@ -460,7 +505,8 @@ struct QuirkBench {
     @Test func `34 a register that resets is never part of a request`() throws {
         let bench = try QuirkBench(
             Self.values(
-                "quantity: voltage, phase: L1, at: 0, as: u16, unit: V", "quantity: voltage, phase: L2, at: 4, as: u16, unit: V"),
+                "quantity: voltage, phase: L1, at: 0, as: u16, unit: V",
+                "quantity: voltage, phase: L2, at: 4, as: u16, unit: V"),
             head: "limits: {gaps: readable}\nnever_read: [2]")
         let device = try ProfileBench(bench.profile).device
         #expect(device.plan.blocks(device.points).count == 2)

@@ -72,7 +72,8 @@ struct SunSpecDevice {
 
     @Test func `a model shorter than its definition is not read`() {
         #expect(SunSpecWalk.usable([.init(id: 203, start: 70, length: 60)]).isEmpty)
-        #expect(SunSpecWalk.usable([.init(id: 1, start: 2, length: 65), .init(id: 120, start: 70, length: 26)]).count == 1)
+        #expect(
+            SunSpecWalk.usable([.init(id: 1, start: 2, length: 65), .init(id: 120, start: 70, length: 26)]).count == 1)
     }
 
     /// Values of a device by point name, after some time on the bus.
