@@ -67,8 +67,8 @@ import Testing
                     pause: .zero, timeout: device.timeout,
                     requests: device.requests.map {
                         BusPlan.Request(
-                            words: $0.words, sent: $0.sent, answered: $0.answered, interval: $0.interval,
-                            boundary: .seconds(900))
+                            words: $0.words, sent: $0.sent, answered: $0.answered, interval: .seconds(900),
+                            isBoundary: true)
                     })
             })
         #expect(plan.boundarySpread == one * 3)

@@ -88,7 +88,8 @@ private struct TableDevice {
     @Test func `a register that only one profile names identifies, when the values fit`() throws {
         var device = Self.meter()
         device.image.store([341], table: .holding, at: 0x0B)
-        let (finding, _) = Self.ask(device, [try Self.coded(341, name: "maker-a341"), try Self.coded(342, name: "maker-b342")])
+        let (finding, _) = Self.ask(
+            device, [try Self.coded(341, name: "maker-a341"), try Self.coded(342, name: "maker-b342")])
         #expect(finding.verdict == .identified(profile: "maker-a341", model: ""))
     }
 
@@ -105,12 +106,14 @@ private struct TableDevice {
     @Test func `two profiles with one mark are candidates, neither is claimed`() throws {
         var device = Self.meter()
         device.image.store([341], table: .holding, at: 0x0B)
-        let (finding, _) = Self.ask(device, [try Self.coded(341, name: "maker-a341"), try Self.coded(341, name: "maker-c341")])
+        let (finding, _) = Self.ask(
+            device, [try Self.coded(341, name: "maker-a341"), try Self.coded(341, name: "maker-c341")])
         #expect(finding.verdict == .candidates(["maker-a341", "maker-c341"]))
     }
 
     @Test func `plausible values alone make a candidate, never a claim`() throws {
-        let (finding, _) = Self.ask(Self.meter(), [try Self.plain("maker-plain"), try Self.plain("maker-other", at: 0x10)])
+        let (finding, _) = Self.ask(
+            Self.meter(), [try Self.plain("maker-plain"), try Self.plain("maker-other", at: 0x10)])
         #expect(finding.verdict == .candidates(["maker-plain"]))
         #expect(finding.reasons.joined().contains("proves nothing"))
     }

@@ -91,4 +91,5 @@ async def main():
         turn += 1
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -204,7 +204,8 @@ struct DeviceInquiry: Sendable {
                 return .contradicts("\(look.value.name) is not there or has no value")
             }
             guard look.range.contains(reading) else {
-                return .contradicts("\(look.value.name) would be \(RegisterDetective.short(reading)) \(look.value.unit)")
+                return .contradicts(
+                    "\(look.value.name) would be \(RegisterDetective.short(reading)) \(look.value.unit)")
             }
             fitting += 1
         }
@@ -215,7 +216,7 @@ struct DeviceInquiry: Sendable {
         if isSunSpec {
             finding.isSunSpec = true
             finding.reasons.append("it holds SunSpec's mark \"SunS\"")
-            if let profile = candidates.first(where: { $0.profile.kind == .sunSpec })?.name {
+            if let profile = candidates.first(where: { $0.isSunSpec })?.name {
                 finding.verdict = .identified(profile: profile, model: "")
                 return
             }
@@ -228,7 +229,8 @@ struct DeviceInquiry: Sendable {
                 finding.reasons.append("\(claim.reason), but read as \(claim.candidate.name) \(what)")
                 finding.verdict = .candidates([claim.candidate.name])
             case .fits(let count):
-                finding.reasons.append("\(claim.reason), and \(count) value\(count == 1 ? "" : "s") read as they should")
+                finding.reasons.append(
+                    "\(claim.reason), and \(count) value\(count == 1 ? "" : "s") read as they should")
                 finding.verdict = .identified(profile: claim.candidate.name, model: claim.model)
             case .nothing where Self.isWeak(claim.candidate):
                 finding.reasons.append("\(claim.reason), but one register alone may hold that by chance")
@@ -276,11 +278,15 @@ struct DeviceInquiry: Sendable {
     ) -> (candidate: ScanCandidate, model: String, reason: String)? {
         let both = marked.filter { mark in named.contains { $0.name == mark.candidate.name } }
         if both.count == 1, let only = both.first {
-            return (only.candidate, only.model, "its identification register and its own words name \(only.candidate.name)")
+            return (
+                only.candidate, only.model, "its identification register and its own words name \(only.candidate.name)"
+            )
         }
         if named.isEmpty, marked.count == 1, let only = marked.first {
             let lines = only.candidate.profile.identification.map(\.request.words).joined(separator: ", ")
-            return (only.candidate, only.model, "the register that identifies \(only.candidate.name) holds it (\(lines))")
+            return (
+                only.candidate, only.model, "the register that identifies \(only.candidate.name) holds it (\(lines))"
+            )
         }
         if marked.isEmpty, named.count == 1, let only = named.first {
             return (only, "", "it names itself, and only \(only.name) has that name")

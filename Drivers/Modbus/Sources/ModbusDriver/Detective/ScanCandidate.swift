@@ -18,7 +18,8 @@ struct ScanCandidate: Sendable {
         /// nil when the answer holds no such value.
         func reading(_ answer: ModbusAnswer) -> Double? {
             guard case .words(let words) = answer, words.count >= value.width,
-                let number = value.codec.decode(words[value.offset..<value.offset + value.codec.type.width]).value?.number
+                let number = value.codec.decode(words[value.offset..<value.offset + value.codec.type.width]).value?
+                    .number
             else { return nil }
             return number.approximation
         }
@@ -46,6 +47,7 @@ struct ScanCandidate: Sendable {
     }
 
     var name: String { profile.name }
+    var isSunSpec: Bool { profile.kind == .sunspec }
     var identification: [ModbusRequest] { profile.identification.map(\.request) }
 
     /// Product names long enough that one of them in a device's own words means something.
@@ -58,6 +60,9 @@ struct ScanCandidate: Sendable {
 
     /// Letters and digits only, small: "SDM630-Modbus V2" is "sdm630modbusv2".
     static func plain(_ text: String) -> String {
-        String(text.lowercased().unicodeScalars.filter { $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0)) })
+        String(
+            text.lowercased().unicodeScalars.filter {
+                $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0))
+            })
     }
 }

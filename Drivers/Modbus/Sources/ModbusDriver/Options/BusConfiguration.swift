@@ -4,6 +4,7 @@ internal import Telemetry
 
 /// Everything a bus needs to run, checked; and what there is to say about it.
 struct BusConfiguration {
+    let bus: String
     let port: PortAddress?
     let options: BusOptions
     /// Ways to devices, in the order in which devices name them.
@@ -12,6 +13,7 @@ struct BusConfiguration {
     let answer: DriverConfigured
 
     init(_ configure: DriverConfigure) {
+        self.bus = configure.bus
         let diagnostics = Diagnostics()
         let bus = NodePlace(.bus)
         let port = PortAddress(configure.port)

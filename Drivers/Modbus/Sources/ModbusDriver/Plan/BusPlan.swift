@@ -10,8 +10,8 @@ struct BusPlan: Sendable {
         let sent: Int
         let answered: Int
         let interval: Duration
-        /// Besides the interval: due at each multiple of this (a quarter hour).
-        var boundary: Duration?
+        /// Read at each multiple of the interval in UTC, ahead of everything else.
+        var isBoundary = false
     }
 
     struct Device: Sendable, Hashable {
@@ -32,8 +32,6 @@ struct BusPlan: Sendable {
     let sickShare: Double
     let devices: [Device]
 
-    /// Where a profile says nothing: most meters answer within 20 to 50 ms.
-    static let assumedLatency: Duration = .milliseconds(30)
     /// Above this, one retried request makes others late.
     static let comfortableLoad = 0.7
 
@@ -73,7 +71,7 @@ struct BusPlan: Sendable {
 
     /// Requests per second.
     private static func rate(_ request: Request) -> Double {
-        1 / request.interval.inSeconds + (request.boundary.map { 1 / $0.inSeconds } ?? 0)
+        1 / request.interval.inSeconds
     }
 
     // MARK: a dead device
@@ -118,7 +116,7 @@ struct BusPlan: Sendable {
     /// How long after a quarter hour the last reading due at it is taken: they are read one after the other.
     var boundarySpread: Duration {
         devices.reduce(.zero) { sum, device in
-            sum + device.requests.filter { $0.boundary != nil }.reduce(.zero) { $0 + duration($1, of: device) }
+            sum + device.requests.filter { $0.isBoundary }.reduce(.zero) { $0 + duration($1, of: device) }
         }
     }
 }

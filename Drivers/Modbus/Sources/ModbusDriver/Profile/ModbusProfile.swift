@@ -43,6 +43,8 @@ struct ModbusProfile: Sendable {
         var timeout: Duration?
         /// What it usually takes to begin an answer, for predictions before anything was measured.
         var latency: Duration = .milliseconds(20)
+        /// The profile says so itself.
+        var isLatencyStated = false
         var ratio = Ratio.applied
     }
 

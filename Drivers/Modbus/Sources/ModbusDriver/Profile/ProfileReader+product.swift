@@ -41,7 +41,10 @@ extension ProfileReader {
         limits.isEvenOnly = map.flag("even_only") ?? false
         limits.pause = map.duration("pause", in: .zero ... .seconds(1)) ?? .zero
         limits.timeout = map.duration("timeout", in: .milliseconds(10) ... .seconds(10))
-        limits.latency = map.duration("latency", in: .zero ... .seconds(10)) ?? limits.latency
+        if let latency = map.duration("latency", in: .zero ... .seconds(10)) {
+            limits.latency = latency
+            limits.isLatencyStated = true
+        }
         limits.ratio =
             map.choice(
                 "ratio",

@@ -4,6 +4,8 @@ internal import Telemetry
 
 /// What the bus will have to do, from the configuration alone: needs no port.
 final class PlanTask: BusTask {
+    init(_ arguments: DriverNode) {}
+
     func step(_ bench: any TaskBench) -> TaskProgress {
         .done(DriverNode(json: PlanReport.report(bench.configuration)))
     }
@@ -101,7 +103,7 @@ enum PlanReport {
             .init("reads", .string(request.words)), .init("interval", seconds(request.interval)),
         ]
         if let takes { members.append(.init("takes", seconds(takes))) }
-        if let boundary = request.boundary { members.append(.init("boundary", seconds(boundary))) }
+        if request.isBoundary { members.append(.init("boundary", true)) }
         return .object(members)
     }
 
@@ -121,24 +123,41 @@ extension BusPlan {
     init(_ configuration: BusConfiguration, isMerging: Bool = true) {
         let isSerial = configuration.port?.isSerial == true
         let options = configuration.options
+        let cost = isSerial ? LinkCost(options.serial, turnaround: options.turnaround) : .network
         devices = configuration.devices.map { device in
-            let blocks = isMerging ? device.blocks : device.unmergedBlocks
+            var device = device
+            device.prepare(options, cost: cost, ringLength: 1)
+            let blocks = isMerging ? device.blocks : device.separateBlocks
             return Device(
                 name: device.name, address: "address \(device.unit)",
-                latency: device.latency ?? Self.assumedLatency, isLatencyAssumed: device.latency == nil,
+                latency: device.plan.limits.latency, isLatencyAssumed: !device.plan.limits.isLatencyStated,
                 pause: device.pause, timeout: device.timeout,
                 requests: blocks.map { block in
                     Request(
-                        words: "\(block.count) \(block.table.words(count: block.count)) at \(hex(UInt16(clamping: block.address)))",
+                        words:
+                            "\(block.count) \(block.table.words(count: block.count)) at \(hex(UInt16(clamping: block.address)))",
                         // Address, data unit and checksum of both frames.
                         sent: isSerial ? 1 + block.request.bytes.count + 2 : 0,
                         answered: isSerial ? 1 + block.request.answerLength + 2 : 0,
-                        interval: block.interval,
-                        boundary: block.points.lazy.compactMap { device.points[$0].boundary }.min())
+                        interval: block.interval, isBoundary: block.isBoundary)
                 })
         }
         serial = options.serial
         turnaround = options.turnaround
         sickShare = options.sickShare
+    }
+}
+
+extension ModbusDevice {
+    /// A request for each value by itself, as a poller without a plan would send them; flags of one word count once.
+    fileprivate var separateBlocks: [RegisterBlock] {
+        var seen: Set<RegisterBlock> = []
+        return points.filter { !$0.isHidden }.flatMap { plan.blocks([$0]) }.filter { block in
+            seen.insert(
+                RegisterBlock(
+                    table: block.table, address: block.address, count: block.count, points: [], interval: block.interval
+                )
+            ).inserted
+        }
     }
 }

@@ -84,7 +84,8 @@ struct ScanArguments: Sendable {
             return [host]
         }
         let bytes = parts[0].split(separator: ".").compactMap { UInt32($0) }
-        guard bytes.count == 4, bytes.allSatisfy({ $0 < 256 }), let length = UInt32(parts[1]), (22...32).contains(length)
+        guard bytes.count == 4, bytes.allSatisfy({ $0 < 256 }), let length = UInt32(parts[1]),
+            (22...32).contains(length)
         else {
             value.error("\(text) is no net of hosts; expected one such as 192.0.2.0/28, with /22 or a smaller net")
             return []

@@ -44,7 +44,8 @@ enum ScanReport {
             "{quantity: \(clue.quantity)\(phase), table: \(clue.table.rawValue), at: \(hex(UInt16(clamping: clue.address))), "
             + "\(clue.encoding.words), unit: \(clue.unit == "1" ? "\"1\"" : clue.unit)}"
         return .object([
-            .init("value", .string(line)), .init("reads", .string("\(RegisterDetective.short(clue.value)) \(clue.unit)")),
+            .init("value", .string(line)),
+            .init("reads", .string("\(RegisterDetective.short(clue.value)) \(clue.unit)")),
             .init("reason", .string(clue.reason)),
         ])
     }

@@ -23,10 +23,11 @@ final class ScanTask: BusTask {
         let name: String?
     }
 
-    private let arguments: ScanArguments
+    private let written: DriverNode
+    private var arguments = ScanArguments()
     private var stage = Stage.beginning
     /// Still to look at: settings, then host and unit.
-    private var settings: [SerialSettings]
+    private var settings: [SerialSettings] = []
     private var places: [(host: HostAddress?, unit: Int)] = []
     private var current: SerialSettings?
     private var second: (host: HostAddress?, unit: Int)?
@@ -36,10 +37,7 @@ final class ScanTask: BusTask {
     private var deadHosts: Set<HostAddress> = []
     private var asked = 0
 
-    init(_ arguments: ScanArguments) {
-        self.arguments = arguments
-        settings = arguments.settings
-    }
+    init(_ arguments: DriverNode) { written = arguments }
 
     func step(_ bench: any TaskBench) -> TaskProgress {
         switch stage {
@@ -58,6 +56,16 @@ final class ScanTask: BusTask {
     // MARK: what it will do
 
     private func begin(_ bench: any TaskBench) -> TaskProgress {
+        let configuration = bench.configuration
+        let read = ScanArguments.read(written, options: configuration.options, port: configuration.port)
+        if let problem = read.problems.first { return .failed(problem) }
+        arguments = read.arguments
+        if configuration.port?.isSerial == false, arguments.hosts.isEmpty {
+            // The hosts that the bus has already; its own, where it is one connection.
+            arguments.hosts = configuration.links.compactMap(\.host)
+            guard !arguments.hosts.isEmpty else { return .failed("there is no host to look at; name some with hosts") }
+        }
+        settings = arguments.settings
         let estimate = estimate(bench)
         bench.tell(DriverNode(json: estimate))
         if arguments.isEstimate { return .done(DriverNode(json: estimate)) }
@@ -169,9 +177,10 @@ final class ScanTask: BusTask {
         let configuration = bench.configuration
         let isOwnSetting = place.host != nil || current == configuration.options.serial
         let name = configuration.devices.first { device in
-            guard Int(device.unit) == place.unit, isOwnSetting, device.link < configuration.links.count else { return false }
-            if case .tcp(let host) = configuration.links[device.link] { return host == place.host }
-            return place.host == nil
+            guard Int(device.unit) == place.unit, isOwnSetting, device.link < configuration.links.count else {
+                return false
+            }
+            return configuration.links[device.link].host == place.host
         }?.name
         stage = .asking(
             Found(host: place.host, unit: place.unit, settings: place.host == nil ? current : nil, name: name),
@@ -183,7 +192,7 @@ final class ScanTask: BusTask {
     private func ask(_ found: Found, _ inquiry: DeviceInquiry, _ bench: any TaskBench) -> TaskProgress {
         var inquiry = inquiry
         guard let request = inquiry.next() else {
-            let result = ScanReport.result(found, inquiry.finding, bus: bench.configuration.busName)
+            let result = ScanReport.result(found, inquiry.finding, bus: bench.configuration.bus)
             results.append(result)
             bench.tell(DriverNode(json: result))
             stage = .searching

@@ -11,6 +11,8 @@ enum TaskCatalog {
             ("sniff", { SniffTask($0) }),
             ("ring", { RingTask($0) }),
             ("corrections", { CorrectionsTask($0) }),
+            ("scan", { ScanTask($0) }),
+            ("plan", { PlanTask($0) }),
         ]
     }
 

@@ -144,6 +144,14 @@ enum PortAddress: Sendable, Hashable {
         if case .serial = self { true } else { false }
     }
 
+    /// Where a network port leads; nil for a serial line, and where each device names its own.
+    var host: HostAddress? {
+        switch self {
+        case .tcp(let host), .rtuOverTCP(let host): host
+        case .serial, .hosts: nil
+        }
+    }
+
     /// Unit addresses: on a serial line 1 to 247; TCP devices use 0 and 255 for themselves as well
     /// (Modbus Messaging on TCP/IP V1.0b, clause 4.4.2.2).
     var units: ClosedRange<Int> {
