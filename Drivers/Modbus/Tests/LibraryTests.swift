@@ -32,9 +32,6 @@ enum Library {
 }
 
 @Suite struct LibraryTests {
-    /// Products whose values an installer must unlock: the file says how, in comments.
-    static let needSite = ["emco-fp93b", "ime-conto-d2"]
-
     @Test(arguments: Library.names)
     func `a shipped profile reads without a complaint and its own tests pass`(_ name: String) throws {
         let diagnostics = Diagnostics()
