@@ -110,14 +110,16 @@ let package = Package(
         tests("LightingTests", ["Lighting", "Telemetry"]),
         tests("SupervisionTests", ["Supervision", "DriverProtocol", "Telemetry", "CLinux", logging]),
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),
-        tests("RuntimeTests", ["Runtime", "Configuration", "Telemetry"]),
+        tests(
+            "RuntimeTests",
+            ["Runtime", "Configuration", "DriverProtocol", "Normalization", "Outbox", "Telemetry", logging]),
         tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"], exclude: ["Python"]),
         tests("CLITests", ["ControlProtocol", "Telemetry", "CLinux"], exclude: ["Snapshots"]),
         tests("ArchitectureTests", []),
         tests("EndToEndTests", ["Telemetry"], exclude: ["Python"]),
         tests(
-            "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry", "CLinux"],
-            path: "Drivers/Modbus/Tests", exclude: ["Transcripts"]),
+            "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry", "CLinux", protobuf],
+            path: "Drivers/Modbus/Tests", exclude: ["Python", "Transcripts"]),
         tests(
             "DALIDriverTests", ["DALIDriver", "DriverKit", "DriverProtocol", "Telemetry", protobuf],
             path: "Drivers/DALI/Tests"),

@@ -540,44 +540,115 @@ public nonisolated struct ControlDevices: Sendable {
   public init() {}
 }
 
-public nonisolated struct ControlDeviceInfo: Sendable {
+public nonisolated struct ControlDeviceInfo: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var name: String = String()
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
-  public var bus: String = String()
+  public var bus: String {
+    get {_storage._bus}
+    set {_uniqueStorage()._bus = newValue}
+  }
 
-  public var profile: String = String()
+  public var profile: String {
+    get {_storage._profile}
+    set {_uniqueStorage()._profile = newValue}
+  }
 
-  public var address: String = String()
+  public var address: String {
+    get {_storage._address}
+    set {_uniqueStorage()._address = newValue}
+  }
 
   /// online, failing, offline, unknown, disabled
-  public var state: String = String()
+  public var state: String {
+    get {_storage._state}
+    set {_uniqueStorage()._state = newValue}
+  }
 
-  public var detail: String = String()
+  public var detail: String {
+    get {_storage._detail}
+    set {_uniqueStorage()._detail = newValue}
+  }
 
-  public var requests: UInt64 = 0
+  public var requests: UInt64 {
+    get {_storage._requests}
+    set {_uniqueStorage()._requests = newValue}
+  }
 
-  public var failures: UInt64 = 0
+  public var failures: UInt64 {
+    get {_storage._failures}
+    set {_uniqueStorage()._failures = newValue}
+  }
 
   /// Seconds since the last answer; -1: never.
-  public var lastAnswerS: Double = 0
+  public var lastAnswerS: Double {
+    get {_storage._lastAnswerS}
+    set {_uniqueStorage()._lastAnswerS = newValue}
+  }
 
-  public var lastN: UInt64 = 0
+  public var lastN: UInt64 {
+    get {_storage._lastN}
+    set {_uniqueStorage()._lastN = newValue}
+  }
 
-  public var missedIntervals: UInt64 = 0
+  public var missedIntervals: UInt64 {
+    get {_storage._missedIntervals}
+    set {_uniqueStorage()._missedIntervals = newValue}
+  }
 
-  public var points: [ControlPointValue] = []
+  public var points: [ControlPointValue] {
+    get {_storage._points}
+    set {_uniqueStorage()._points = newValue}
+  }
 
-  public var isLamp: Bool = false
+  public var isLamp: Bool {
+    get {_storage._isLamp}
+    set {_uniqueStorage()._isLamp = newValue}
+  }
 
-  public var household: Bool = false
+  public var household: Bool {
+    get {_storage._household}
+    set {_uniqueStorage()._household = newValue}
+  }
+
+  public var profileVersion: String {
+    get {_storage._profileVersion}
+    set {_uniqueStorage()._profileVersion = newValue}
+  }
+
+  /// Of the last `recent_s` seconds, 900 at most.
+  public var recentRequests: UInt64 {
+    get {_storage._recentRequests}
+    set {_uniqueStorage()._recentRequests = newValue}
+  }
+
+  public var recentFailures: UInt64 {
+    get {_storage._recentFailures}
+    set {_uniqueStorage()._recentFailures = newValue}
+  }
+
+  public var recentS: Double {
+    get {_storage._recentS}
+    set {_uniqueStorage()._recentS = newValue}
+  }
+
+  /// What a bill depends on, for people: "ct_ratio 40".
+  public var facts: [String] {
+    get {_storage._facts}
+    set {_uniqueStorage()._facts = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct ControlPointValue: Sendable {
@@ -2119,94 +2190,191 @@ nonisolated extension ControlDevices: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension ControlDeviceInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DeviceInfo"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}bus\0\u{1}profile\0\u{1}address\0\u{1}state\0\u{1}detail\0\u{1}requests\0\u{1}failures\0\u{3}last_answer_s\0\u{3}last_n\0\u{3}missed_intervals\0\u{1}points\0\u{3}is_lamp\0\u{1}household\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}bus\0\u{1}profile\0\u{1}address\0\u{1}state\0\u{1}detail\0\u{1}requests\0\u{1}failures\0\u{3}last_answer_s\0\u{3}last_n\0\u{3}missed_intervals\0\u{1}points\0\u{3}is_lamp\0\u{1}household\0\u{3}profile_version\0\u{3}recent_requests\0\u{3}recent_failures\0\u{3}recent_s\0\u{1}facts\0")
+
+  fileprivate class _StorageClass {
+    var _name: String = String()
+    var _bus: String = String()
+    var _profile: String = String()
+    var _address: String = String()
+    var _state: String = String()
+    var _detail: String = String()
+    var _requests: UInt64 = 0
+    var _failures: UInt64 = 0
+    var _lastAnswerS: Double = 0
+    var _lastN: UInt64 = 0
+    var _missedIntervals: UInt64 = 0
+    var _points: [ControlPointValue] = []
+    var _isLamp: Bool = false
+    var _household: Bool = false
+    var _profileVersion: String = String()
+    var _recentRequests: UInt64 = 0
+    var _recentFailures: UInt64 = 0
+    var _recentS: Double = 0
+    var _facts: [String] = []
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _name = source._name
+      _bus = source._bus
+      _profile = source._profile
+      _address = source._address
+      _state = source._state
+      _detail = source._detail
+      _requests = source._requests
+      _failures = source._failures
+      _lastAnswerS = source._lastAnswerS
+      _lastN = source._lastN
+      _missedIntervals = source._missedIntervals
+      _points = source._points
+      _isLamp = source._isLamp
+      _household = source._household
+      _profileVersion = source._profileVersion
+      _recentRequests = source._recentRequests
+      _recentFailures = source._recentFailures
+      _recentS = source._recentS
+      _facts = source._facts
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.bus) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.profile) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.address) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.state) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.detail) }()
-      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.requests) }()
-      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.failures) }()
-      case 9: try { try decoder.decodeSingularDoubleField(value: &self.lastAnswerS) }()
-      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.lastN) }()
-      case 11: try { try decoder.decodeSingularUInt64Field(value: &self.missedIntervals) }()
-      case 12: try { try decoder.decodeRepeatedMessageField(value: &self.points) }()
-      case 13: try { try decoder.decodeSingularBoolField(value: &self.isLamp) }()
-      case 14: try { try decoder.decodeSingularBoolField(value: &self.household) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._bus) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._profile) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._address) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._state) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._detail) }()
+        case 7: try { try decoder.decodeSingularUInt64Field(value: &_storage._requests) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._failures) }()
+        case 9: try { try decoder.decodeSingularDoubleField(value: &_storage._lastAnswerS) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._lastN) }()
+        case 11: try { try decoder.decodeSingularUInt64Field(value: &_storage._missedIntervals) }()
+        case 12: try { try decoder.decodeRepeatedMessageField(value: &_storage._points) }()
+        case 13: try { try decoder.decodeSingularBoolField(value: &_storage._isLamp) }()
+        case 14: try { try decoder.decodeSingularBoolField(value: &_storage._household) }()
+        case 15: try { try decoder.decodeSingularStringField(value: &_storage._profileVersion) }()
+        case 16: try { try decoder.decodeSingularUInt64Field(value: &_storage._recentRequests) }()
+        case 17: try { try decoder.decodeSingularUInt64Field(value: &_storage._recentFailures) }()
+        case 18: try { try decoder.decodeSingularDoubleField(value: &_storage._recentS) }()
+        case 19: try { try decoder.decodeRepeatedStringField(value: &_storage._facts) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
-    }
-    if !self.bus.isEmpty {
-      try visitor.visitSingularStringField(value: self.bus, fieldNumber: 2)
-    }
-    if !self.profile.isEmpty {
-      try visitor.visitSingularStringField(value: self.profile, fieldNumber: 3)
-    }
-    if !self.address.isEmpty {
-      try visitor.visitSingularStringField(value: self.address, fieldNumber: 4)
-    }
-    if !self.state.isEmpty {
-      try visitor.visitSingularStringField(value: self.state, fieldNumber: 5)
-    }
-    if !self.detail.isEmpty {
-      try visitor.visitSingularStringField(value: self.detail, fieldNumber: 6)
-    }
-    if self.requests != 0 {
-      try visitor.visitSingularUInt64Field(value: self.requests, fieldNumber: 7)
-    }
-    if self.failures != 0 {
-      try visitor.visitSingularUInt64Field(value: self.failures, fieldNumber: 8)
-    }
-    if self.lastAnswerS.bitPattern != 0 {
-      try visitor.visitSingularDoubleField(value: self.lastAnswerS, fieldNumber: 9)
-    }
-    if self.lastN != 0 {
-      try visitor.visitSingularUInt64Field(value: self.lastN, fieldNumber: 10)
-    }
-    if self.missedIntervals != 0 {
-      try visitor.visitSingularUInt64Field(value: self.missedIntervals, fieldNumber: 11)
-    }
-    if !self.points.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.points, fieldNumber: 12)
-    }
-    if self.isLamp != false {
-      try visitor.visitSingularBoolField(value: self.isLamp, fieldNumber: 13)
-    }
-    if self.household != false {
-      try visitor.visitSingularBoolField(value: self.household, fieldNumber: 14)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      if !_storage._bus.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._bus, fieldNumber: 2)
+      }
+      if !_storage._profile.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._profile, fieldNumber: 3)
+      }
+      if !_storage._address.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._address, fieldNumber: 4)
+      }
+      if !_storage._state.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._state, fieldNumber: 5)
+      }
+      if !_storage._detail.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._detail, fieldNumber: 6)
+      }
+      if _storage._requests != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._requests, fieldNumber: 7)
+      }
+      if _storage._failures != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._failures, fieldNumber: 8)
+      }
+      if _storage._lastAnswerS.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._lastAnswerS, fieldNumber: 9)
+      }
+      if _storage._lastN != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._lastN, fieldNumber: 10)
+      }
+      if _storage._missedIntervals != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._missedIntervals, fieldNumber: 11)
+      }
+      if !_storage._points.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._points, fieldNumber: 12)
+      }
+      if _storage._isLamp != false {
+        try visitor.visitSingularBoolField(value: _storage._isLamp, fieldNumber: 13)
+      }
+      if _storage._household != false {
+        try visitor.visitSingularBoolField(value: _storage._household, fieldNumber: 14)
+      }
+      if !_storage._profileVersion.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._profileVersion, fieldNumber: 15)
+      }
+      if _storage._recentRequests != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._recentRequests, fieldNumber: 16)
+      }
+      if _storage._recentFailures != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._recentFailures, fieldNumber: 17)
+      }
+      if _storage._recentS.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._recentS, fieldNumber: 18)
+      }
+      if !_storage._facts.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._facts, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: ControlDeviceInfo, rhs: ControlDeviceInfo) -> Bool {
-    if lhs.name != rhs.name {return false}
-    if lhs.bus != rhs.bus {return false}
-    if lhs.profile != rhs.profile {return false}
-    if lhs.address != rhs.address {return false}
-    if lhs.state != rhs.state {return false}
-    if lhs.detail != rhs.detail {return false}
-    if lhs.requests != rhs.requests {return false}
-    if lhs.failures != rhs.failures {return false}
-    if lhs.lastAnswerS != rhs.lastAnswerS {return false}
-    if lhs.lastN != rhs.lastN {return false}
-    if lhs.missedIntervals != rhs.missedIntervals {return false}
-    if lhs.points != rhs.points {return false}
-    if lhs.isLamp != rhs.isLamp {return false}
-    if lhs.household != rhs.household {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._bus != rhs_storage._bus {return false}
+        if _storage._profile != rhs_storage._profile {return false}
+        if _storage._address != rhs_storage._address {return false}
+        if _storage._state != rhs_storage._state {return false}
+        if _storage._detail != rhs_storage._detail {return false}
+        if _storage._requests != rhs_storage._requests {return false}
+        if _storage._failures != rhs_storage._failures {return false}
+        if _storage._lastAnswerS != rhs_storage._lastAnswerS {return false}
+        if _storage._lastN != rhs_storage._lastN {return false}
+        if _storage._missedIntervals != rhs_storage._missedIntervals {return false}
+        if _storage._points != rhs_storage._points {return false}
+        if _storage._isLamp != rhs_storage._isLamp {return false}
+        if _storage._household != rhs_storage._household {return false}
+        if _storage._profileVersion != rhs_storage._profileVersion {return false}
+        if _storage._recentRequests != rhs_storage._recentRequests {return false}
+        if _storage._recentFailures != rhs_storage._recentFailures {return false}
+        if _storage._recentS != rhs_storage._recentS {return false}
+        if _storage._facts != rhs_storage._facts {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -901,9 +901,22 @@ public nonisolated struct DriverDeviceDescription: Sendable {
   /// Facts of the installation that a bill depends on, for /devices: ct_ratio 40, invert true, pulse 0.01 m3.
   public var facts: [DriverFact] = []
 
+  /// The points are those of the device with this index, which stands before it in the list; `points` is empty then. A bus of a
+  /// thousand devices of one profile would not fit a message otherwise.
+  public var pointsOf: UInt32 {
+    get {_pointsOf ?? 0}
+    set {_pointsOf = newValue}
+  }
+  /// Returns true if `pointsOf` has been explicitly set.
+  public var hasPointsOf: Bool {self._pointsOf != nil}
+  /// Clears the value of `pointsOf`. Subsequent reads from it will return its default value.
+  public mutating func clearPointsOf() {self._pointsOf = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _pointsOf: UInt32? = nil
 }
 
 public nonisolated struct DriverFact: Sendable {
@@ -3144,7 +3157,7 @@ nonisolated extension DriverDiagnostic.Subject: SwiftProtobuf._ProtoNameProvidin
 
 nonisolated extension DriverDeviceDescription: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DeviceDescription"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}usable\0\u{1}points\0\u{3}profile_version\0\u{3}is_lamp\0\u{1}address\0\u{1}facts\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}usable\0\u{1}points\0\u{3}profile_version\0\u{3}is_lamp\0\u{1}address\0\u{1}facts\0\u{3}points_of\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3159,12 +3172,17 @@ nonisolated extension DriverDeviceDescription: SwiftProtobuf.Message, SwiftProto
       case 5: try { try decoder.decodeSingularBoolField(value: &self.isLamp) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.address) }()
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.facts) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self._pointsOf) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.index != 0 {
       try visitor.visitSingularUInt32Field(value: self.index, fieldNumber: 1)
     }
@@ -3186,6 +3204,9 @@ nonisolated extension DriverDeviceDescription: SwiftProtobuf.Message, SwiftProto
     if !self.facts.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.facts, fieldNumber: 7)
     }
+    try { if let v = self._pointsOf {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 8)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3197,6 +3218,7 @@ nonisolated extension DriverDeviceDescription: SwiftProtobuf.Message, SwiftProto
     if lhs.isLamp != rhs.isLamp {return false}
     if lhs.address != rhs.address {return false}
     if lhs.facts != rhs.facts {return false}
+    if lhs._pointsOf != rhs._pointsOf {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

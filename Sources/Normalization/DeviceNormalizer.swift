@@ -1,81 +1,140 @@
 public import Telemetry
 
-/// Turns one device's samples into readings: unit, quality, report-on-change, keep class.
+/// Turns one device's samples into readings: unit, quality, report-on-change, keep class, counters' epochs, windows.
 ///
-/// A value type without clock, thread or I/O: samples in, readings out. Times are the driver's own
-/// boot-time stamps. Readings leave with `n` = 0; the outbox counts them when it stores them.
+/// A value type without clock, thread or I/O: samples and the clock's worth in, readings and events out. Times are the driver's
+/// own boot-time stamps. Readings leave with `n` = 0; the outbox counts them when it stores them. What must survive a restart is
+/// ``state``; it belongs in the transaction that stores the readings it came with.
 public struct DeviceNormalizer: Sendable {
     public let device: String
     /// What is wrong with the description or the options; the device runs on with what is sound.
-    public private(set) var problems: [PointProblem] = []
+    public internal(set) var problems: [PointProblem] = []
     /// Samples of point indexes that the device does not have. A driver that sends them is faulty.
     public private(set) var unknownSamples = 0
 
-    private var rules: [PointRule] = []
-    private var states: [PointState] = []
+    /// What a sample needs to know of its point on the way that nearly all take.
+    struct Path: Sendable {
+        let identity: PointIdentity
+        /// A number that is reported as it comes.
+        let isPlain: Bool
+        let powerOfTen: Int32
+    }
+
+    var deviceRules = DeviceRules()
+    var paths: [Path] = []
+    var rules: [PointRule] = []
+    var states: [PointState] = []
+    /// Indexed as ``rules``; nil where the point is no counter.
+    var counters: [CounterState?] = []
+    var windowRules: [WindowRule] = []
+    var registers: [RegisterWindow?] = []
+    var statistics: [StatisticsWindow?] = []
+    /// By point: indexes into ``windowRules``.
+    var windowsOfPoint: [[Int]] = []
+    var serials = SerialBook()
+    /// Of points and windows that the device does not have at present; a driver that is being restarted has none.
+    var parked = ParkedStates()
+    /// As it was last handed in.
+    var clock = NormalizerClock.untrusted()
+    var saving = SavingPolicy()
+    var windowPhase = WindowPhase.idle
+    /// The clock's offset that the open windows go by.
+    var windowOffset: Int64?
 
     /// - Parameters:
     ///   - device: its name upstream.
     ///   - points: as the driver described them; a ``Sample``'s index counts in this list.
     ///   - options: by point name; see ``problems`` for those that do not fit.
-    public init(device: String, points: [PointDescriptor], options: [String: PointOptions] = [:]) {
+    ///   - rules: what the configuration wants of the device as a whole.
+    public init(
+        device: String, points: [PointDescriptor], options: [String: PointOptions] = [:],
+        rules: DeviceRules = DeviceRules()
+    ) {
         self.device = device
-        configure(points: points, options: options)
+        configure(points: points, options: options, rules: rules)
     }
 
     /// Takes a new description after the driver was restarted or the configuration changed.
     ///
-    /// A point that keeps its name, kind and unit keeps what was last reported of it, so nothing is reported twice.
-    public mutating func reconfigure(points: [PointDescriptor], options: [String: PointOptions] = [:]) {
+    /// A point that keeps its name, kind and unit keeps what was last reported of it, so nothing is reported twice. Counters and
+    /// open windows keep what is known of them by their names, also over a time without the point.
+    public mutating func reconfigure(
+        points: [PointDescriptor], options: [String: PointOptions] = [:], rules: DeviceRules = DeviceRules()
+    ) {
         var kept: [String: (PointRule, PointState)] = [:]
-        for (rule, state) in zip(rules, states) where kept[rule.name] == nil { kept[rule.name] = (rule, state) }
-        configure(points: points, options: options)
-        for index in rules.indices {
-            if let (rule, state) = kept[rules[index].name], rule.kind == rules[index].kind,
-                rule.unit == rules[index].unit, rule.isUsable == rules[index].isUsable
+        for (rule, state) in zip(self.rules, states) where kept[rule.name] == nil { kept[rule.name] = (rule, state) }
+        configure(points: points, options: options, rules: rules)
+        for index in self.rules.indices {
+            if let (rule, state) = kept[self.rules[index].name], rule.kind == self.rules[index].kind,
+                rule.unit == self.rules[index].unit, rule.isUsable == self.rules[index].isUsable
             {
                 states[index] = state
             }
         }
     }
 
-    private mutating func configure(points: [PointDescriptor], options: [String: PointOptions]) {
-        problems = []
-        rules = []
-        var names: Set<String> = []
-        for point in points {
-            rules.append(
-                PointRule(
-                    device: device, point: point, options: options[point.name] ?? PointOptions(),
-                    isDuplicate: !names.insert(point.name).inserted, problems: &problems))
-        }
-        for name in options.keys.sorted() where !names.contains(name) {
-            problems.append(
-                PointProblem(
-                    device: device, point: name, code: .unknownPoint,
-                    explanation: "the device has no such point; it has \(Self.list(points.map(\.name)))"))
-        }
-        states = Array(repeating: PointState(), count: rules.count)
+    /// The readings to store and forward, in the order of their samples, and what else came of them.
+    public mutating func normalize(_ samples: [Sample], clock: NormalizerClock) -> NormalizerOutput {
+        var output = NormalizerOutput()
+        normalize(samples, clock: clock, into: &output)
+        return output
     }
 
-    /// The readings to store and forward, in the order of their samples.
-    public mutating func normalize(_ samples: [Sample]) -> [Reading] {
-        var readings: [Reading] = []
+    /// The same, added to `output`, whose memory is reused.
+    public mutating func normalize(_ samples: [Sample], clock: NormalizerClock, into output: inout NormalizerOutput) {
+        self.clock = clock
+        if !serials.isEmpty { for sample in samples { readSerial(sample) } }
+        if !windowRules.isEmpty, let newest = samples.last { beginWindows(at: newest.acquired, into: &output) }
+        output.readings.reserveCapacity(output.readings.count + samples.count)
         for sample in samples {
-            guard rules.indices.contains(sample.point) else {
+            let index = sample.point
+            guard index >= 0, index < paths.count else {
                 unknownSamples += 1
                 continue
             }
-            let rule = rules[sample.point]
-            let (value, quality) = rule.convert(sample.value, quality: sample.quality)
-            if states[sample.point].accept(value, quality: quality, at: sample.acquired, rule: rule) {
-                readings.append(rule.reading(of: device, value: value, quality: quality, at: sample.acquired))
+            if paths[index].isPlain, sample.quality == .good, case .number(let number)? = sample.value,
+                PointRule.harmless.contains(number.exponent)
+            {
+                let power = paths[index].powerOfTen
+                let value = Value.number(power == 0 ? number : number.scaled(byPowerOfTen: power))
+                states[index].acceptPlain(value, at: sample.acquired)
+                output.readings.append(
+                    Reading(
+                        identity: paths[index].identity, acquired: sample.acquired, value: value, quality: .good,
+                        raw: sample.raw))
+            } else {
+                take(sample, into: &output)
             }
         }
-        return readings
+        if saving.isDue(at: samples.last?.acquired) { output.isStateChanged = true }
+    }
+
+    /// A sample of which something must be thought: a counter, a threshold, a window, a trouble.
+    private mutating func take(_ sample: Sample, into output: inout NormalizerOutput) {
+        let index = sample.point
+        var (value, quality) = rules[index].convert(sample.value, quality: sample.quality)
+        var epoch: UInt32 = 0
+        if rules[index].judge != nil {
+            if quality == .good, case .number(let number)? = value {
+                quality = judge(number, of: index, at: sample.acquired, into: &output)
+            }
+            epoch = counters[index]?.epoch ?? 0
+        }
+        if !windowsOfPoint[index].isEmpty {
+            offer(value, quality: quality, sample: sample, epoch: epoch, into: &output)
+        }
+        let isDue = states[index].accept(
+            value, quality: quality, at: sample.acquired, epoch: epoch, rule: rules[index])
+        guard isDue, !deviceRules.windowsOnly else { return }
+        output.readings.append(
+            Reading(
+                identity: rules[index].identity, acquired: sample.acquired, value: value, quality: quality,
+                epoch: epoch, raw: value == nil ? [] : sample.raw))
     }
 
     /// The driver or its bus is gone: every point is bad from now on, which is reported once per point.
+    ///
+    /// Windows go on; ``tick(at:clock:)`` closes them with this reason.
     ///
     /// - Parameters:
     ///   - reason: `communication` for a driver that died or a bus that is down.
@@ -85,36 +144,37 @@ public struct DeviceNormalizer: Sendable {
         let quality = Quality.bad(reason)
         // A point that cannot be used as configured stays bad for that reason, whatever happens to the bus.
         for index in rules.indices where rules[index].isUsable {
-            if states[index].accept(nil, quality: quality, at: moment, rule: rules[index]) {
-                readings.append(rules[index].reading(of: device, value: nil, quality: quality, at: moment))
+            let epoch = counters[index]?.epoch ?? 0
+            if states[index].accept(nil, quality: quality, at: moment, epoch: epoch, rule: rules[index]),
+                !deviceRules.windowsOnly
+            {
+                readings.append(
+                    Reading(
+                        identity: rules[index].identity, acquired: moment, value: nil, quality: quality, epoch: epoch))
             }
         }
         return readings
     }
 
-    /// The newest value of every point, in the order of the description.
-    public var latest: [LatestValue] {
-        zip(rules, states).map { rule, state in
-            LatestValue(
-                point: rule.name, kind: rule.kind, isWritable: rule.isWritable, value: state.latestValue,
-                unit: rule.unit, quality: state.latestQuality, acquired: state.latestAcquired)
-        }
-    }
+    /// The newest value of every point, in the order of the description. A device kept to windows shows no values.
+    public var latest: [LatestValue] { rules.indices.map(latest(at:)) }
 
     /// The newest value of one point; nil when the device has no such point.
     public func latest(of point: String) -> LatestValue? {
-        guard let index = rules.firstIndex(where: { $0.name == point }) else { return nil }
-        let (rule, state) = (rules[index], states[index])
-        return LatestValue(
-            point: rule.name, kind: rule.kind, isWritable: rule.isWritable, value: state.latestValue, unit: rule.unit,
-            quality: state.latestQuality, acquired: state.latestAcquired)
+        rules.firstIndex { $0.name == point }.map(latest(at:))
     }
 
-    /// Names for a message: a few, and how many more.
-    private static func list(_ names: [String]) -> String {
-        // A message stays readable on one line of a terminal.
-        let shown = 8
-        let head = names.prefix(shown).joined(separator: ", ")
-        return names.count > shown ? "\(head) and \(names.count - shown) more" : (names.isEmpty ? "none" : head)
+    private func latest(at index: Int) -> LatestValue {
+        let (rule, state) = (rules[index], states[index])
+        return LatestValue(
+            point: rule.name, kind: rule.kind, isWritable: rule.isWritable,
+            value: deviceRules.windowsOnly ? nil : state.latestValue, unit: rule.unit, quality: state.latestQuality,
+            acquired: state.latestAcquired)
     }
+
+    /// Names of the points by which the device is known: what to read when ``NormalizerOutput/wantsIdentity`` is set.
+    public var identityPoints: [String] { serials.names }
+
+    /// The serial number as last read; nil before that.
+    public var serial: String? { serials.text }
 }

@@ -41,6 +41,8 @@ public struct PointProblem: Error, Sendable, Hashable, CustomStringConvertible {
         case thresholdDoesNotFit
         /// Options for a point that the device does not have. They change nothing.
         case unknownPoint
+        /// A window of a length that does not divide a day, or of a point that has none such.
+        case windowDoesNotFit
         /// Two points of one name. The second is reported bad, `configuration`.
         case duplicatePoint
     }

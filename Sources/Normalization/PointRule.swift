@@ -8,34 +8,41 @@ struct PointRule: Sendable {
         case relative(percent: ExactDecimal)
     }
 
-    let name: String
     let kind: PointDescriptor.Kind
     let isWritable: Bool
-    /// The unit in which readings leave.
-    let unit: String
+    /// Shared by all readings of the point.
+    let identity: PointIdentity
     /// From the product's unit to ``unit``.
     let powerOfTen: Int32
-    let keep: KeepClass
     let threshold: Threshold?
     let reportAtLeast: Duration?
     /// False where the description cannot be used; the point is then bad with reason `configuration`.
     let isUsable: Bool
+    /// Of a counter: how its steps are judged.
+    let judge: CounterJudge?
+    /// As the driver gives it: what may change under a counter by a person's hand.
+    let basis: String
+
+    var name: String { identity.point }
+    /// The unit in which readings leave.
+    var unit: String { identity.unit }
 
     /// Decimal exponents that a reading may have after conversion: what a 64-bit binary float can hold, so that every
     /// receiver can read it. Anything beyond is no measurement but a damaged one.
     static let exponents: ClosedRange<Int32> = -324...308
+    /// Exponents with which no mantissa leaves that range.
+    static let harmless: ClosedRange<Int32> = -300...280
 
     init(
-        device: String, point: PointDescriptor, options: PointOptions, isDuplicate: Bool,
+        device: String, point: PointDescriptor, options: PointOptions, rating: MeterRating?, isDuplicate: Bool,
         problems: inout [PointProblem]
     ) {
         func problem(_ code: PointProblem.Code, _ explanation: String) {
             problems.append(PointProblem(device: device, point: point.name, code: code, explanation: explanation))
         }
-        name = point.name
         kind = point.kind
         isWritable = point.isWritable
-        keep = options.keep ?? (point.kind == .counter ? .billing : .telemetry)
+        basis = point.basis
         reportAtLeast = options.reportAtLeast
 
         let own = Unit(symbol: point.unit)
@@ -62,8 +69,19 @@ struct PointRule: Sendable {
                     "\"\(point.unit)\" does not become \"\(wanted)\" by a power of ten; the product's unit is kept")
             }
         }
-        unit = delivered
+        identity = PointIdentity(
+            device: device, point: point.name, unit: delivered,
+            keep: options.keep ?? (point.kind == .counter ? .billing : .telemetry))
         powerOfTen = power
+        judge =
+            point.kind == .counter && usable
+            ? CounterJudge(
+                hourlyLimit: Unit(symbol: delivered).flatMap {
+                    MeterRating.hourlyLimit(of: rating, point: point.name, unit: $0)
+                },
+                rollover: point.rollover?.scaled(byPowerOfTen: power),
+                maximum: point.isWritable ? nil : point.maximum?.scaled(byPowerOfTen: power),
+                interval: point.interval) : nil
 
         switch options.reportOnChange {
         case nil: threshold = nil
@@ -98,8 +116,10 @@ struct PointRule: Sendable {
         case (_, nil): return (nil, .bad(.outOfRange))
         case (.gauge, .number(let number)?), (.counter, .number(let number)?), (.state, .number(let number)?):
             let converted = number.scaled(byPowerOfTen: powerOfTen)
-            guard Self.exponents.contains(converted.normalized.exponent), converted.approximation.isFinite else {
-                return (nil, .bad(.outOfRange))
+            if !Self.harmless.contains(converted.exponent) {
+                guard Self.exponents.contains(converted.normalized.exponent), converted.approximation.isFinite else {
+                    return (nil, .bad(.outOfRange))
+                }
             }
             return (.number(converted), quality)
         case (.gauge, _), (.counter, _):
@@ -123,10 +143,5 @@ struct PointRule: Sendable {
         // Numbers of more than 18 digits apart: certainly a change worth reporting.
         guard let limit, let difference = new.subtracting(old)?.magnitude else { return true }
         return difference >= limit
-    }
-
-    func reading(of device: String, value: Value?, quality: Quality, at moment: BootInstant) -> Reading {
-        Reading(
-            device: device, point: name, acquired: moment, value: value, unit: unit, quality: quality, keep: keep)
     }
 }

@@ -9,27 +9,44 @@ struct PointState: Sendable {
     private var reportedValue: Value?
     private var reportedQuality: Quality?
     private var reportedAcquired: BootInstant?
+    private var reportedEpoch: UInt32 = 0
+
+    /// Notes a good value of a point without threshold, which is always reported.
+    @inline(__always)
+    mutating func acceptPlain(_ value: Value, at moment: BootInstant) {
+        if latestAcquired.map({ moment >= $0 }) ?? true {
+            latestValue = value
+            latestQuality = .good
+            latestAcquired = moment
+        }
+        reportedQuality = .good
+    }
 
     /// Notes a converted sample; true when it is to be reported.
-    mutating func accept(_ value: Value?, quality: Quality, at moment: BootInstant, rule: PointRule) -> Bool {
+    mutating func accept(
+        _ value: Value?, quality: Quality, at moment: BootInstant, epoch: UInt32 = 0, rule: PointRule
+    ) -> Bool {
         // A driver may deliver a late sample after a newer one; it is reported, but it is not the newest.
         if latestAcquired.map({ moment >= $0 }) ?? true {
             latestValue = value
             latestQuality = quality
             latestAcquired = moment
         }
-        guard isReportable(value, quality: quality, at: moment, rule: rule) else { return false }
+        guard isReportable(value, quality: quality, at: moment, epoch: epoch, rule: rule) else { return false }
         reportedValue = value
         reportedQuality = quality
         reportedAcquired = moment
+        reportedEpoch = epoch
         return true
     }
 
-    private func isReportable(_ value: Value?, quality: Quality, at moment: BootInstant, rule: PointRule) -> Bool {
-        guard let reportedQuality, let reportedAcquired, reportedQuality == quality else { return true }
+    private func isReportable(
+        _ value: Value?, quality: Quality, at moment: BootInstant, epoch: UInt32, rule: PointRule
+    ) -> Bool {
+        guard let reportedQuality, reportedQuality == quality else { return true }
         // Bad with the same reason was said already; repeating it would stamp old news freshly.
         if quality.grade == .bad { return false }
-        guard rule.threshold != nil else { return true }
+        guard rule.threshold != nil, epoch == reportedEpoch, let reportedAcquired else { return true }
         if rule.isChange(from: reportedValue, to: value) { return true }
         guard let longest = rule.reportAtLeast else { return false }
         return moment.duration(since: reportedAcquired) >= longest

@@ -108,8 +108,10 @@ struct ByteReader: Sendable {
 
 /// A column of numbers that are mostly as predicted: each deviation as a signed varint, a run of zeros as 0 and its length less one.
 struct DeviationWriter: Sendable {
-    private var writer = ByteWriter()
+    private var writer: ByteWriter
     private var zeros: UInt64 = 0
+
+    init(reserving capacity: Int = 0) { writer = ByteWriter(reserving: capacity) }
 
     mutating func append(_ deviation: Int64) {
         if deviation == 0 {

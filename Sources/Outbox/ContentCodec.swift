@@ -2,6 +2,7 @@ internal import Telemetry
 
 /// Events and command results in their stored form, format 1: rare, so plainly one after the other.
 enum ContentCodec {
+    static let format: Int64 = 1
     /// More than any batch holds; a damaged count must not reserve memory.
     static let mostItems = 65_536
     /// What is nested deeper is kept as text: the JSON reader of a head-end would refuse it anyway.

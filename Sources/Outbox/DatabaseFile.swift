@@ -18,6 +18,8 @@ enum DatabaseFile {
         try database.execute("PRAGMA journal_mode = WAL")
         try database.execute("PRAGMA synchronous = FULL")
         try database.execute("PRAGMA cell_size_check = ON")
+        // What was delivered is overwritten, not merely unlinked: a household's readings must not be found on a card that was sold.
+        try database.execute("PRAGMA secure_delete = ON")
         let version = Int(try database.integer("PRAGMA user_version"))
         let application = try database.integer("PRAGMA application_id")
         guard version == 0 || application == Int64(applicationID) else {

@@ -28,12 +28,17 @@ public actor Outbox {
     private var isTimerRunning = false
     /// While the disk fails, appending does not try again before this moment.
     private var retryAt: BootInstant?
+    private var lastCommit: BootInstant?
     private var lastDeclaration: BootInstant?
     private var listeners: [Int: AsyncStream<UInt64>.Continuation] = [:]
     private var nextListener = 0
 
     /// A failing disk is tried again after this: soon enough for a remounted card, rare enough not to hang every call in a busy timeout.
     static let retryDelay = Duration.seconds(2)
+    /// Full batches wait for each other this long, on a gateway that fills them faster: nobody's head-end notices a tenth of a second.
+    static let commitSpacing = Duration.milliseconds(100)
+    /// So many full batches are committed at once whatever the time; what waits in memory stays small.
+    static let mostBatchesTogether = 5
     /// Acknowledgements wait at most this long for a commit to ride on; a crash before only repeats what was sent.
     static let longestAcknowledgementDelay = Duration.seconds(1)
     /// Gaps are declared at once, then at most this often, so that neighbours merge while retention goes on.
@@ -77,13 +82,24 @@ public actor Outbox {
     public func append(readings: [Reading], counterStates: [String: [UInt8]] = [:]) -> AppendOutcome {
         guard !isClosed else { return .closed }
         buffer.append(readings: readings, counterStates: counterStates)
-        if buffer.readings >= OutboxStore.mostReadingsInBatch || buffer.bytes >= OutboxStore.mostBytesInBatch {
+        if buffer.readings >= OutboxStore.mostReadingsInBatch || buffer.bytes >= OutboxStore.mostBytesInBatch,
+            mayCommitFull
+        {
             return commitUnlessFailing()
         }
         startTimer()
         guard let failure else { return .buffered }
         keepBounds()
         return .delayed(failure)
+    }
+
+    /// A commit costs the medium a write and this process a millisecond, however much it brings: where batches fill faster than
+    /// ``commitSpacing``, several go together.
+    private var mayCommitFull: Bool {
+        guard let lastCommit, buffer.readings < OutboxStore.mostReadingsInBatch * Outbox.mostBatchesTogether else {
+            return true
+        }
+        return options.bootClock().duration(since: lastCommit) >= Outbox.commitSpacing
     }
 
     /// Commits events at once, and before them whatever is still in memory; returns after fsync.
@@ -144,6 +160,7 @@ public actor Outbox {
                 let start = candela_boottime_nanoseconds()
                 let sequence = try store.commit(buffer, now: options.bootClock())
                 timing.add(.nanoseconds(candela_boottime_nanoseconds() - start))
+                lastCommit = options.bootClock()
                 buffer.removeAll()
                 if sequence != before { announce(sequence) }
             }

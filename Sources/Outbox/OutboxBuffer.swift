@@ -121,10 +121,22 @@ struct OutboxBuffer: Sendable {
         }
     }
 
-    /// A reading as JSON without its texts takes some 120 bytes.
+    /// What a reading takes as JSON at most: a batch cut by this is one message.
     static func size(_ reading: Reading) -> Int {
-        var size = 120 + reading.device.utf8.count + reading.point.utf8.count + reading.unit.utf8.count
+        var size = plainSize + reading.identity.nameBytes
+        if !reading.identity.isPlainText { size += 5 * reading.identity.nameBytes }
+        if reading.quality.reason != .none { size += reasonSize }
         if case .text(let text)? = reading.value { size += text.utf8.count }
-        return size
+        guard !reading.isPlain || reading.epoch > 0 else { return size }
+        return size + (reading.epoch > 0 ? epochSize : 0) + (reading.period == nil ? 0 : periodSize) + 2
+            * reading.raw.count
     }
+
+    /// Keys, punctuation, n, time, a number of twelve digits and the word good.
+    private static let plainSize = 140
+    /// `,"reason":"communication"`.
+    private static let reasonSize = 28
+    private static let epochSize = 20
+    /// `,"period":{"start":"…","end":"…"},"window":"minimum","raw":""`.
+    private static let periodSize = 120
 }

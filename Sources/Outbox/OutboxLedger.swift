@@ -39,8 +39,10 @@ struct OutboxLedger: Sendable {
     var counters: [String: UInt64] = [:]
     var changedCounters: Set<String> = []
     var dictionary = SeriesDictionary()
-    /// Under which the dictionary is stored; nil when it has grown since.
+    /// Under which the dictionary is stored; nil before it is.
     var dictionaryHash: Int64?
+    /// How many of its series are.
+    var storedSeries = 0
     var gaps = GapList()
     var gapsChanged = false
     var droppedReadings: UInt64 = 0
@@ -51,11 +53,10 @@ struct OutboxLedger: Sendable {
     /// Numbers of the boots in the table.
     var boots: [String: Int64] = [:]
 
-    mutating func nextN(for device: String) -> UInt64 {
-        let n = counters[device, default: 0] + 1
-        counters[device] = n
+    /// Gives `count` readings of a device their numbers, which end with the device's counter.
+    mutating func advance(_ device: String, by count: UInt64) {
+        counters[device, default: 0] += count
         changedCounters.insert(device)
-        return n
     }
 
     /// The uplinks that have not acknowledged a sequence, joined with commas, in alphabetical order.

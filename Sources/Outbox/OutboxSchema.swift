@@ -4,7 +4,7 @@ enum OutboxSchema {
     static let applicationID: Int32 = 0x434F_584F
 
     /// Forward only; a released step is never changed.
-    static let migrations = [version1]
+    static let migrations = [version1, version2]
 
     private static let version1 = """
         -- stream, machine, created, sequence (last given), boot (of the last commit), closed, dropped, damaged
@@ -41,5 +41,12 @@ enum OutboxSchema {
         CREATE TABLE quarantine(
             sequence INTEGER PRIMARY KEY, lane INTEGER, keep INTEGER, boot INTEGER, first_ns INTEGER, last_ns INTEGER,
             count INTEGER, dictionary INTEGER, format INTEGER, checksum INTEGER, spans BLOB, content BLOB, problem TEXT);
+        """
+
+    /// A dictionary that grows is no longer written anew as a whole. `start` is the index of the part's first series.
+    private static let version2 = """
+        CREATE TABLE dictionary_parts(
+            dictionary INTEGER NOT NULL, start INTEGER NOT NULL, checksum INTEGER NOT NULL, content BLOB NOT NULL,
+            PRIMARY KEY(dictionary, start)) WITHOUT ROWID;
         """
 }

@@ -93,8 +93,11 @@ extension OutboxStore {
 
     /// One batch per class of keep, so that retention can drop whole rows. `n` is given in the order in which the batches leave.
     private func insert(_ readings: [Reading], _ next: inout OutboxLedger) throws(StorageError) {
-        for keep in [KeepClass.telemetry, .event, .billing] {
-            let ofClass = readings.filter { $0.keep == keep }
+        guard let first = readings.first else { return }
+        // Most buffers hold one class.
+        let isMixed = readings.contains { $0.keep != first.keep }
+        for keep in isMixed ? [KeepClass.telemetry, .event, .billing] : [first.keep] {
+            let ofClass = isMixed ? readings.filter { $0.keep == keep } : readings
             var start = 0
             while start < ofClass.count {
                 var end = start
@@ -104,7 +107,8 @@ extension OutboxStore {
                     if end > start, bytes > OutboxStore.mostBytesInBatch { break }
                     end += 1
                 }
-                try insertBatch(Array(ofClass[start..<end]), keep: keep, &next)
+                let whole = start == 0 && end == ofClass.count
+                try insertBatch(whole ? ofClass : Array(ofClass[start..<end]), keep: keep, &next)
                 start = end
             }
         }
@@ -115,59 +119,91 @@ extension OutboxStore {
         if next.dictionary.series.count >= SeriesDictionary.mostSeries {
             next.dictionary = SeriesDictionary()
             next.dictionaryHash = nil
+            next.storedSeries = 0
         }
         var readings = unnumbered
         var indices: [Int] = []
         indices.reserveCapacity(readings.count)
         var spans: [Span] = []
-        var spanOfDevice: [Int: Int] = [:]
-        let known = next.dictionary.series.count
+        var spanOfDevice: [Int32: Int] = [:]
+        // Readings of one device mostly follow each other.
+        var (device, span): (Int32, Int) = (-1, 0)
+        var (first, last) = (readings[0].acquired, readings[0].acquired)
         for row in readings.indices {
             let index = next.dictionary.index(of: readings[row])
             indices.append(index)
-            let n = next.nextN(for: readings[row].device)
-            readings[row].n = n
-            let device = next.dictionary.deviceOf[index]
-            if let span = spanOfDevice[device] {
-                spans[span].count += 1
-            } else {
-                spanOfDevice[device] = spans.count
-                spans.append(Span(device: device, first: n, count: 1))
+            let owner = next.dictionary.deviceOf[index]
+            if owner != device {
+                device = owner
+                if let known = spanOfDevice[owner] {
+                    span = known
+                } else {
+                    span = spans.count
+                    spanOfDevice[owner] = span
+                    let name = next.dictionary.devices[Int(owner)]
+                    spans.append(Span(device: Int(owner), first: next.counters[name, default: 0] + 1, count: 0))
+                }
             }
+            readings[row].n = spans[span].first + spans[span].count
+            spans[span].count += 1
+            let acquired = readings[row].acquired
+            if acquired < first { first = acquired }
+            if acquired > last { last = acquired }
         }
+        for span in spans { next.advance(next.dictionary.devices[span.device], by: span.count) }
         let sequence = next.lastSequence + 1
-        if next.dictionary.series.count != known || next.dictionaryHash == nil {
-            try store(dictionary: next.dictionary, from: sequence, &next)
+        if next.dictionary.series.count != next.storedSeries || next.dictionaryHash == nil {
+            try storeDictionary(from: sequence, &next)
         }
-        let times = readings.map(\.acquired)
         try insertRow(
             StoredBatch(
-                sequence: sequence, lane: .live, keep: keep, boot: boot, first: times.min() ?? times[0],
-                last: times.max() ?? times[0], count: readings.count, dictionary: next.dictionaryHash ?? 0,
-                format: ReadingCodec.format, spans: Span.encode(spans),
-                content: ReadingCodec.encode(readings, indices: indices, dictionary: next.dictionary)), &next)
+                sequence: sequence, lane: .live, keep: keep, boot: boot, first: first, last: last,
+                count: readings.count, dictionary: next.dictionaryHash ?? 0, format: ReadingCodec.format,
+                spans: Span.encode(spans),
+                content: ReadingCodec.encode(
+                    readings, indices: indices, dictionary: next.dictionary, prediction: &prediction)), &next)
     }
 
-    private func store(
-        dictionary: SeriesDictionary, from sequence: UInt64, _ next: inout OutboxLedger
-    ) throws(StorageError) {
-        let content = dictionary.encoded()
-        let hash = Checksum.contentHash(content)
-        var statement = try database.prepare(
-            "INSERT OR REPLACE INTO dictionaries(hash, first, content) VALUES(?, ?, ?)")
-        statement.bind(1, hash)
-        statement.bind(2, sequence)
-        statement.bind(3, content)
-        try statement.run()
-        // A dictionary serves from its first sequence to the next one's: when no older batch is left, it is not needed any more.
-        try database.execute(
-            """
-            DELETE FROM dictionaries WHERE EXISTS (
-                SELECT 1 FROM dictionaries AS later WHERE later.first > dictionaries.first AND later.first <=
-                    (SELECT min(sequence) FROM batches))
-            """)
-        next.dictionaryHash = hash
-        remember(dictionary, hash: hash)
+    /// Stores what the dictionary has gained: a new one as a whole, one that grew by a part.
+    private func storeDictionary(from sequence: UInt64, _ next: inout OutboxLedger) throws(StorageError) {
+        let content = next.dictionary.encoded(from: next.storedSeries)
+        if let hash = next.dictionaryHash {
+            var statement = try database.prepare(
+                "INSERT OR REPLACE INTO dictionary_parts(dictionary, start, checksum, content) VALUES(?, ?, ?, ?)")
+            statement.bind(1, hash)
+            statement.bind(2, next.storedSeries)
+            statement.bind(3, Int64(Checksum.of(content)))
+            statement.bind(4, content)
+            try statement.run()
+            remember(next.dictionary, hash: hash)
+        } else {
+            let hash = OutboxStore.dictionaryName(content, first: sequence)
+            var statement = try database.prepare(
+                "INSERT OR REPLACE INTO dictionaries(hash, first, content) VALUES(?, ?, ?)")
+            statement.bind(1, hash)
+            statement.bind(2, sequence)
+            statement.bind(3, content)
+            try statement.run()
+            // A dictionary serves from its first sequence to the next one's: when no older batch is left, it is not needed any more.
+            try database.execute(
+                """
+                DELETE FROM dictionaries WHERE EXISTS (
+                    SELECT 1 FROM dictionaries AS later WHERE later.first > dictionaries.first AND later.first <=
+                        (SELECT min(sequence) FROM batches));
+                DELETE FROM dictionary_parts WHERE dictionary NOT IN (SELECT hash FROM dictionaries)
+                """)
+            next.dictionaryHash = hash
+            remember(next.dictionary, hash: hash)
+        }
+        next.storedSeries = next.dictionary.series.count
+    }
+
+    /// Two dictionaries may begin alike and grow apart: the first sequence is part of the name.
+    static func dictionaryName(_ content: [UInt8], first: UInt64) -> Int64 {
+        var writer = ByteWriter(reserving: content.count + 10)
+        writer.raw(content)
+        writer.varint(first)
+        return Checksum.contentHash(writer.bytes)
     }
 
     func insert(events: [Event], keep: KeepClass, _ next: inout OutboxLedger) throws(StorageError) {
@@ -200,7 +236,7 @@ extension OutboxStore {
                 StoredBatch(
                     sequence: next.lastSequence + 1, lane: .urgent, keep: keep, boot: boot,
                     first: times.min() ?? times[0],
-                    last: times.max() ?? times[0], count: part.count, dictionary: 0, format: ReadingCodec.format,
+                    last: times.max() ?? times[0], count: part.count, dictionary: 0, format: ContentCodec.format,
                     spans: [], content: content), &next)
         }
     }

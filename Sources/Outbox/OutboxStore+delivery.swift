@@ -97,17 +97,19 @@ extension OutboxStore {
     }
 
     private func decode(_ stored: StoredBatch, lane: Lane) throws -> Batch {
-        guard stored.format == ReadingCodec.format else {
-            throw DecodingFailure(offset: 0, problem: "a batch of format \(stored.format)")
-        }
         let content: Batch.Content
         if stored.lane == .urgent {
+            guard stored.format == ContentCodec.format else {
+                throw DecodingFailure(offset: 0, problem: "a batch of format \(stored.format)")
+            }
             content = try ContentCodec.decode(stored.content)
         } else {
             guard let dictionary = try dictionary(stored.dictionary) else {
                 throw DecodingFailure(offset: 0, problem: "the batch's dictionary is missing or damaged")
             }
-            content = .readings(try ReadingCodec.decode(stored.content, dictionary: dictionary))
+            content = .readings(
+                try ReadingCodec.decode(
+                    stored.content, format: stored.format, dictionary: dictionary, prediction: &prediction))
         }
         return Batch(stream: ledger.stream, sequence: stored.sequence, lane: lane, boot: stored.boot, content: content)
     }

@@ -11,6 +11,8 @@ final class OutboxStore {
     let identity: [UInt64]?
     var ledger = OutboxLedger()
     private(set) var dictionaries: [Int64: SeriesDictionary] = [:]
+    /// Reused for every batch that is written or read.
+    var prediction = ReadingPrediction()
     private var bootTexts: [Int64: String] = [:]
 
     /// Old dictionaries stay decoded while a backlog that refers to them is sent; few are ever in use at once.
@@ -147,6 +149,7 @@ final class OutboxStore {
             if let dictionary = try dictionary(hash) {
                 ledger.dictionary = dictionary
                 ledger.dictionaryHash = hash
+                ledger.storedSeries = dictionary.series.count
             }
         }
     }
@@ -174,19 +177,33 @@ final class OutboxStore {
     /// The dictionary stored under a hash; nil when it is missing or damaged.
     func dictionary(_ hash: Int64) throws(StorageError) -> SeriesDictionary? {
         if let known = dictionaries[hash] { return known }
-        var rows = try database.prepare("SELECT content FROM dictionaries WHERE hash = ?")
+        var rows = try database.prepare("SELECT content, first FROM dictionaries WHERE hash = ?")
         rows.bind(1, hash)
         guard try rows.step() else { return nil }
         let content = rows.blob(0)
-        guard Checksum.contentHash(content) == hash, let decoded = try? SeriesDictionary(decoding: content) else {
+        // Stores of the first version name a dictionary by its content alone.
+        let names = [OutboxStore.dictionaryName(content, first: rows.unsigned(1)), Checksum.contentHash(content)]
+        guard names.contains(hash), var decoded = try? SeriesDictionary(decoding: content) else {
             return nil
+        }
+        rows = try database.prepare(
+            "SELECT start, checksum, content FROM dictionary_parts WHERE dictionary = ? ORDER BY start")
+        rows.bind(1, hash)
+        while try rows.step() {
+            let part = rows.blob(2)
+            // What follows a damaged part is of no use: batches that refer beyond it are declared when they are read.
+            guard rows.integer(0) == Int64(decoded.series.count), rows.integer(1) == Int64(Checksum.of(part)),
+                (try? decoded.append(decoding: part)) != nil
+            else { break }
         }
         remember(decoded, hash: hash)
         return decoded
     }
 
     func remember(_ dictionary: SeriesDictionary, hash: Int64) {
-        if dictionaries.count >= OutboxStore.mostCachedDictionaries { dictionaries.removeAll() }
+        if dictionaries[hash] == nil, dictionaries.count >= OutboxStore.mostCachedDictionaries {
+            dictionaries.removeAll()
+        }
         dictionaries[hash] = dictionary
     }
 

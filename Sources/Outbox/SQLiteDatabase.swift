@@ -4,6 +4,8 @@ internal import CSQLite
 struct SQLiteDatabase: ~Copyable {
     let path: String
     private let handle: OpaquePointer
+    /// Statements compiled before and not in use now.
+    private let idle = IdleStatements()
 
     /// Another program (a technician with `sqlite3`) may hold the file for a moment; longer than this is reported as locked.
     static let busyTimeoutMilliseconds: Int32 = 2_000
@@ -24,7 +26,10 @@ struct SQLiteDatabase: ~Copyable {
         sqlite3_busy_timeout(handle, SQLiteDatabase.busyTimeoutMilliseconds)
     }
 
-    deinit { sqlite3_close_v2(handle) }
+    deinit {
+        idle.finalizeAll()
+        sqlite3_close_v2(handle)
+    }
 
     /// Runs statements that return nothing of interest.
     func execute(_ sql: String) throws(StorageError) {
@@ -32,11 +37,15 @@ struct SQLiteDatabase: ~Copyable {
         guard code == SQLITE_OK else { throw error(code) }
     }
 
+    /// Compiles a statement, or takes up one of the same text that was used before.
     func prepare(_ sql: String) throws(StorageError) -> SQLiteStatement {
+        if let again = idle.take(sql) {
+            return SQLiteStatement(handle: again, sql: sql, idle: idle, database: handle, path: path)
+        }
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v2(handle, sql, -1, &statement, nil)
         guard code == SQLITE_OK, let statement else { throw error(code) }
-        return SQLiteStatement(handle: statement, database: handle, path: path)
+        return SQLiteStatement(handle: statement, sql: sql, idle: idle, database: handle, path: path)
     }
 
     /// The first column of the first row as an integer; 0 without a row.
@@ -85,19 +94,25 @@ struct SQLiteDatabase: ~Copyable {
 /// A prepared statement, finalised when its owner ends. Parameters count from 1, columns from 0, as in SQLite.
 struct SQLiteStatement: ~Copyable {
     private let handle: OpaquePointer
+    private let sql: String
+    private let idle: IdleStatements
     private let database: OpaquePointer
     private let path: String
 
     // SQLITE_TRANSIENT is a macro with a cast that the importer leaves out: SQLite copies the bytes before the call returns.
     private static var copied: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
 
-    fileprivate init(handle: OpaquePointer, database: OpaquePointer, path: String) {
+    fileprivate init(
+        handle: OpaquePointer, sql: String, idle: IdleStatements, database: OpaquePointer, path: String
+    ) {
         self.handle = handle
+        self.sql = sql
+        self.idle = idle
         self.database = database
         self.path = path
     }
 
-    deinit { sqlite3_finalize(handle) }
+    deinit { idle.give(handle, sql: sql) }
 
     mutating func bind(_ index: Int32, _ value: Int64) { sqlite3_bind_int64(handle, index, value) }
     mutating func bind(_ index: Int32, _ value: Int) { sqlite3_bind_int64(handle, index, Int64(value)) }
@@ -151,5 +166,34 @@ struct SQLiteStatement: ~Copyable {
     func blob(_ column: Int32) -> [UInt8] {
         guard let start = sqlite3_column_blob(handle, column) else { return [] }
         return Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+    }
+}
+
+/// Compiled statements that nobody uses now, by their text: compiling one takes longer than running it.
+// One thread at a time, as the database it belongs to.
+private final class IdleStatements {
+    private var statements: [String: OpaquePointer] = [:]
+    private var isClosed = false
+
+    /// Far more than the program's different statements; those with numbers in their text must not gather for ever.
+    private static let most = 64
+
+    func take(_ sql: String) -> OpaquePointer? { statements.removeValue(forKey: sql) }
+
+    func give(_ statement: OpaquePointer, sql: String) {
+        guard !isClosed, statements[sql] == nil, statements.count < IdleStatements.most else {
+            sqlite3_finalize(statement)
+            return
+        }
+        // What was bound may be large; it is not kept.
+        sqlite3_reset(statement)
+        sqlite3_clear_bindings(statement)
+        statements[sql] = statement
+    }
+
+    func finalizeAll() {
+        isClosed = true
+        for statement in statements.values { sqlite3_finalize(statement) }
+        statements = [:]
     }
 }

@@ -1,53 +1,39 @@
+internal import Synchronization
 internal import Telemetry
 
-/// What readings of one point have in common, written once instead of with every reading.
-struct Series: Sendable, Hashable {
-    let device: String
-    let point: String
-    let unit: String
-    let keep: KeepClass
-
-    init(_ reading: Reading) {
-        device = reading.device
-        point = reading.point
-        unit = reading.unit
-        keep = reading.keep
-    }
-
-    init(device: String, point: String, unit: String, keep: KeepClass) {
-        self.device = device
-        self.point = point
-        self.unit = unit
-        self.keep = keep
-    }
-}
-
-/// The series that batches refer to by index. It only grows; every state of it that a stored batch refers to is stored under the
-/// hash of its content.
+/// The series that batches refer to by index. It only grows; what is stored under its hash grows with it, part by part.
 struct SeriesDictionary: Sendable {
-    private(set) var series: [Series] = []
+    private(set) var series: [PointIdentity] = []
     /// The power of ten that the series' numbers had when it was first seen: a steady register costs no exponent then.
     private(set) var exponents: [Int32] = []
     private(set) var devices: [String] = []
     /// Index in ``devices``, per series.
-    private(set) var deviceOf: [Int] = []
-    private var indexOfSeries: [Series: Int] = [:]
+    private(set) var deviceOf: [Int32] = []
+    private var indexOfSeries: [PointIdentity: Int] = [:]
     private var indexOfDevice: [String: Int] = [:]
+    /// Under which identities note their index here; a copy that grows another way shares it, so a note is only a guess.
+    private let book = SeriesDictionary.books.add(1, ordering: .relaxed).newValue
 
-    /// Beyond this a new dictionary is begun, so that one that grew over years of renamed devices does not stay for ever.
-    static let mostSeries = 16_384
+    private static let books = Atomic<UInt32>(0)
+
+    /// Beyond this a new dictionary is begun, so that one that grew over years of renamed devices does not stay for ever; a thousand
+    /// devices of sixty points fit in.
+    static let mostSeries = 65_536
 
     init() {}
 
-    func index(of wanted: Series) -> Int? { indexOfSeries[wanted] }
-
     mutating func index(of reading: Reading) -> Int {
-        let wanted = Series(reading)
-        return indexOfSeries[wanted] ?? add(wanted, exponent: reading.value?.number?.exponent ?? 0)
+        let identity = reading.identity
+        if let place = identity.place(in: book), place < series.count, series[place] == identity { return place }
+        if let known = indexOfSeries[identity] {
+            identity.note(place: known, in: book)
+            return known
+        }
+        return add(identity, exponent: reading.value?.number?.exponent ?? 0)
     }
 
     @discardableResult
-    private mutating func add(_ new: Series, exponent: Int32) -> Int {
+    private mutating func add(_ new: PointIdentity, exponent: Int32) -> Int {
         let device = indexOfDevice[new.device] ?? devices.count
         if device == devices.count {
             devices.append(new.device)
@@ -56,15 +42,18 @@ struct SeriesDictionary: Sendable {
         let index = series.count
         series.append(new)
         exponents.append(exponent)
-        deviceOf.append(device)
+        deviceOf.append(Int32(device))
         indexOfSeries[new] = index
+        new.note(place: index, in: book)
         return index
     }
 
-    func encoded() -> [UInt8] {
-        var writer = ByteWriter(reserving: series.count * 24)
-        writer.varint(UInt64(series.count))
-        for (index, one) in series.enumerated() {
+    /// The series from `start` on.
+    func encoded(from start: Int = 0) -> [UInt8] {
+        var writer = ByteWriter(reserving: (series.count - start) * 24 + 4)
+        writer.varint(UInt64(series.count - start))
+        for index in start..<series.count {
+            let one = series[index]
             writer.text(one.device)
             writer.text(one.point)
             writer.text(one.unit)
@@ -74,7 +63,10 @@ struct SeriesDictionary: Sendable {
         return writer.bytes
     }
 
-    init(decoding bytes: [UInt8]) throws(DecodingFailure) {
+    init(decoding bytes: [UInt8]) throws(DecodingFailure) { try append(decoding: bytes) }
+
+    /// Adds what ``encoded(from:)`` wrote. When it fails, some of it may have been added.
+    mutating func append(decoding bytes: [UInt8]) throws(DecodingFailure) {
         var reader = ByteReader(bytes)
         // A series takes at least five bytes.
         let count = try reader.count(limit: reader.remaining / 5)
@@ -86,7 +78,9 @@ struct SeriesDictionary: Sendable {
             guard let exponent = Int32(exactly: try reader.signed()) else {
                 throw reader.fail("an impossible exponent")
             }
-            let one = Series(device: device, point: point, unit: unit, keep: keep)
+            // The names of a device's points share the storage of its name.
+            let owner = indexOfDevice[device].map { devices[$0] } ?? device
+            let one = PointIdentity(device: owner, point: point, unit: unit, keep: keep)
             guard indexOfSeries[one] == nil else { throw reader.fail("a series stands twice") }
             add(one, exponent: exponent)
         }

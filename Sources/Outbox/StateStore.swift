@@ -96,7 +96,7 @@ public actor StateStore {
         opening = Opening(cause: cause, setAside: aside, interrupted: try open().interrupted())
     }
 
-    private func open() throws(StorageError) -> StateTables {
+    func open() throws(StorageError) -> StateTables {
         guard let tables else { throw StorageError(.closed, path: path, detail: "the state store is closed") }
         return tables
     }

@@ -2,7 +2,7 @@ internal import Telemetry
 
 /// The tables of `state.sqlite`. Synchronous; lives on the thread of its ``StateStore``.
 final class StateTables {
-    private let database: SQLiteDatabase
+    let database: SQLiteDatabase
     private let path: String
 
     /// "COXS": marks the file as a gateway's state.

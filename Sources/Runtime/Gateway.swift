@@ -114,9 +114,12 @@ public actor Gateway {
         storage = try await GatewayStorage.open(
             configuration.outbox, stateDirectory: places.stateDirectory, boot: clock.boot, log: log)
         let outbox = storage.outbox
-        events = EventDesk(outbox: outbox, clock: clock, log: log)
-        devices = DeviceTable(configuration: configuration, outbox: outbox, events: events, clock: clock, log: log)
+        let journal = EventJournal(state: storage.state, clock: clock, log: log)
+        let households = Set(configuration.devices.filter { $0.privacy == .household }.map(\.name))
+        events = EventDesk(households: households, outbox: outbox, journal: journal, clock: clock, log: log)
         buses = BusDesk()
+        devices = DeviceTable(
+            configuration: configuration, outbox: outbox, buses: buses, events: events, clock: clock, log: log)
         let readOnlyBuses = Set(configuration.buses.filter(\.isReadOnly).map(\.name))
         let plan = LightingPlanBuilder.plan(of: configuration) { log.warning("lighting: \($0)") }
         lighting = LightingService(
@@ -139,8 +142,10 @@ public actor Gateway {
             devices: devices, buses: buses, lighting: lighting, events: events, outbox: outbox, clock: clock,
             started: started, outboxPath: storage.path)
         uplinks = Self.assemble(configuration, outbox, events, publisher, clock, senders, places.stateDirectory, log)
+        let traces = TraceDesk(configuration: configuration)
         let service = ControlService(
-            configuration: configuration, devices: devices, router: router, buses: buses, report: report)
+            configuration: configuration, devices: devices, router: router, buses: buses, report: report,
+            events: events, journal: journal, traces: traces, clock: clock, catalog: catalog)
         do {
             control = try ControlServer(path: places.socket, group: places.group) { request, peer, send in
                 await service.answer(request, peer, send)
@@ -152,7 +157,7 @@ public actor Gateway {
         if let note = control.note { log.notice("control socket: \(note)") }
         let sink = GatewaySink(
             configuration: configuration, devices: devices, buses: buses, lighting: lighting, events: events,
-            state: storage.state, clock: clock, log: log)
+            state: storage.state, traces: traces, clock: clock, log: log)
         await addSupervisors(catalog, lamps: Set(plan?.lamps ?? []), sink)
     }
 
@@ -240,12 +245,15 @@ public actor Gateway {
         await report.use(uplinks)
         await events.tell(await storage.outbox.opening.events(occurred: now, flush: configuration.outbox.flush))
         await rename()
+        await devices.restore()
         let interrupted = await storage.state.opening.interrupted
         await router.reportInterrupted(interrupted)
         await raiseStandingAlarms()
         // Lighting first: it needs none of what follows.
         tasks.append(Task { [lighting] in await lighting.run(forgetting: interrupted.map(\.id)) })
+        await buses.tell(clock: clock.status())
         for supervisor in await buses.all { await supervisor.start() }
+        tasks.append(Task { [devices] in await devices.run() })
         for uplink in uplinks {
             pumps.append(Task { await uplink.pump.run() })
             tasks.append(Task { await self.takeCommands(of: uplink) })
@@ -254,6 +262,7 @@ public actor Gateway {
         housekeeping.append(Task { await self.keepAlarms() })
         housekeeping.append(Task { await self.keepDevices() })
         housekeeping.append(Task { await self.pulse() })
+        housekeeping.append(Task { await GatewayMemory.keepTrimmed() })
         notifier.ready("\(configuration.devices.count) devices on \(configuration.buses.count) buses")
         log.notice(
             "gateway \(configuration.id) runs: \(configuration.devices.count) devices on \(configuration.buses.count) buses, \(uplinks.count) uplinks"
@@ -364,6 +373,7 @@ public actor Gateway {
             } else {
                 await events.clear("storage")
             }
+            await report.noteCounters()
             turns += 1
             if turns % 3600 == 0, let now = clock.utc(clock.now())?.time { try? await storage.state.prune(now: now) }
             try? await Task.sleep(for: min(Self.pulseInterval, notifier.watchdogInterval ?? Self.pulseInterval))
@@ -393,6 +403,7 @@ public actor Gateway {
     /// Tells when the clock became trusted, and leaves this boot's offset behind for readings that a later boot will send.
     private func followClock() async {
         let status = clock.status()
+        await buses.tell(clock: status)
         let before = lastClock
         // A step of more than a second is news; drift is not.
         let stepped = before.map { abs($0.offset - status.offset) > 1_000_000_000 } ?? true
@@ -431,6 +442,7 @@ public actor Gateway {
         await withDiscardingTaskGroup { group in
             for supervisor in await buses.all { group.addTask { await supervisor.stop() } }
         }
+        await devices.keepStates()
         await storage.outbox.flush()
         // What was in memory is on the disk now; a head-end that listens gets it before the goodbye, the others after the next start.
         await withDiscardingTaskGroup { group in

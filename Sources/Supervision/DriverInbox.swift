@@ -6,6 +6,8 @@ enum SupervisorInput: Sendable {
     case machine(SupervisionMachine.Event)
     /// A message of the process with this number. Those of an earlier process are dropped.
     case message(DriverFromDriver, process: UInt64)
+    /// Messages that are nothing but samples, as many as were read at once, in order.
+    case samples([SampleBlock], process: UInt64)
     case spawned(Int32, process: UInt64)
     case spawnFailed(String, isTransient: Bool, process: UInt64)
     case breach(DriverBreach, process: UInt64)
@@ -18,7 +20,7 @@ enum SupervisorInput: Sendable {
 /// the thread reads no more until half of it is taken. All else is rare and always fits.
 final class DriverInbox: Sendable {
     private struct State: Sendable {
-        var queue: [(input: SupervisorInput, bytes: Int)] = []
+        var queue: [(input: SupervisorInput, messages: Int, bytes: Int)] = []
         var head = 0
         var messages = 0
         var bytes = 0
@@ -38,11 +40,16 @@ final class DriverInbox: Sendable {
     }
 
     /// Adds what is not a message.
-    func post(_ input: SupervisorInput) { put(input, bytes: 0) }
+    func post(_ input: SupervisorInput) { put(input, messages: 0, bytes: 0) }
 
     /// Adds a message of `bytes`.
     func post(message: DriverFromDriver, bytes: Int, process: UInt64) {
-        put(.message(message, process: process), bytes: max(1, bytes))
+        put(.message(message, process: process), messages: 1, bytes: bytes)
+    }
+
+    /// Adds messages of samples, `bytes` together.
+    func post(samples: [SampleBlock], bytes: Int, process: UInt64) {
+        put(.samples(samples, process: process), messages: samples.count, bytes: bytes)
     }
 
     /// True when no further message should be read; then `onRoom` is called once when it may go on.
@@ -81,18 +88,16 @@ final class DriverInbox: Sendable {
         waiter?.resume(returning: nil)
     }
 
-    private func put(_ input: SupervisorInput, bytes: Int) {
+    private func put(_ input: SupervisorInput, messages: Int, bytes: Int) {
         let waiter = state.withLock { state -> CheckedContinuation<SupervisorInput?, Never>? in
             guard !state.isClosed else { return nil }
             if let waiter = state.waiter {
                 state.waiter = nil
                 return waiter
             }
-            state.queue.append((input, bytes))
-            if bytes > 0 {
-                state.messages += 1
-                state.bytes += bytes
-            }
+            state.queue.append((input, messages, bytes))
+            state.messages += messages
+            state.bytes += bytes
             return nil
         }
         waiter?.resume(returning: input)
@@ -100,16 +105,14 @@ final class DriverInbox: Sendable {
 
     private func take(_ state: inout State) -> (SupervisorInput, (@Sendable () -> Void)?)? {
         guard state.head < state.queue.count else { return nil }
-        let (input, bytes) = state.queue[state.head]
+        let (input, messages, bytes) = state.queue[state.head]
         state.head += 1
         if state.head == state.queue.count || state.head >= 512 {
             state.queue.removeFirst(state.head)
             state.head = 0
         }
-        if bytes > 0 {
-            state.messages -= 1
-            state.bytes -= bytes
-        }
+        state.messages -= messages
+        state.bytes -= bytes
         var room: (@Sendable () -> Void)?
         if state.messages <= messageLimit / 2, state.bytes <= byteLimit / 2 {
             room = state.onRoom

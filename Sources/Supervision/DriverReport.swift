@@ -43,7 +43,8 @@ public enum DriverReport: Sendable {
     case state(BusState)
     /// The driver's answer to `Configure`, again after each restart. `Start` is sent once this report has been taken.
     case configured(DriverConfigured)
-    case samples(DriverSamples)
+    /// Of one or many messages, in their order.
+    case samples([SampleBlock])
     case deviceState(DriverDeviceState)
     case heartbeat(DriverHeartbeat)
     case event(DriverEvent)

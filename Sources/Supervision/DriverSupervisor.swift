@@ -19,13 +19,17 @@ public actor DriverSupervisor {
     private var machine: SupervisionMachine
     private var configuration: DriverConfigure
     private var isTracing = false
+    /// Told last, so that a driver that is started again hears it too.
+    private var clock: DriverSetClock?
 
     private var loop: Task<Void, Never>?
     private var timer: Task<Void, Never>?
     private var timerDue: BootInstant?
-    private var process: DriverProcess?
+    private(set) var process: DriverProcess?
     private var processNumber: UInt64 = 0
-    private var pending = PendingRequests()
+    var pending = PendingRequests()
+    /// Tasks under way, by request.
+    var tasks: [UInt64: DriverTaskMailbox] = [:]
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
     private var settleWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     private var settleNumber: UInt64 = 0
@@ -43,12 +47,14 @@ public actor DriverSupervisor {
     ///   - workingDirectory: where it runs; nil: the driver's own folder.
     ///   - configure: sent after each hello; `request` and `memories` are kept up to date by the supervisor. With `checkOnly`
     ///     the driver is ended after its answer and never started again.
+    ///   - configureOnly: the driver is configured and not started: for tasks that need no port. It runs until ``stop()``.
     ///   - hasLamps: a bus with lamps is never given up, but tried again every 60 s.
     ///   - responseTimeout: longest exchange on the wire; at a stop the driver gets this and 1.5 s to finish.
     ///   - runtimeVersion: told to the driver.
     public init(
         bus: String, executable: String, manifestName: String, workingDirectory: String? = nil,
-        configure: DriverConfigure, hasLamps: Bool, responseTimeout: Duration = .seconds(1),
+        configure: DriverConfigure, configureOnly: Bool = false, hasLamps: Bool,
+        responseTimeout: Duration = .seconds(1),
         runtimeVersion: String = "1", limits: SupervisionLimits = SupervisionLimits(), log: Logger,
         sink: any DriverSink
     ) {
@@ -62,6 +68,7 @@ public actor DriverSupervisor {
         configuration = configure
         machine = SupervisionMachine(
             bus: bus, manifestName: manifestName, hasLamps: hasLamps, isCheckOnly: configure.checkOnly,
+            isConfigureOnly: configureOnly,
             responseTimeout: responseTimeout, limits: limits, random: { Double.random(in: 0...1) })
     }
 
@@ -107,12 +114,21 @@ public actor DriverSupervisor {
         return machine.state
     }
 
+    /// Whether a task can be handed to the driver now.
+    var mayTakeTasks: Bool { machine.phase == .running || machine.phase == .holding }
+
     private var isUnsettled: Bool { machine.state.condition == .starting || machine.state.condition == .disabled }
 
     /// Turns the bus trace on or off; kept over restarts.
     public func trace(_ on: Bool) {
         isTracing = on
         if machine.phase == .running { sendTrace() }
+    }
+
+    /// Where UTC stands against boot time; told again after each restart of the driver.
+    public func send(clock: DriverSetClock) {
+        self.clock = clock
+        if machine.phase == .running { process?.send(.setClock(clock)) }
     }
 
     /// What ``DriverReport/remember(_:)`` brought is on disk.
@@ -181,6 +197,8 @@ public actor DriverSupervisor {
             if number == processNumber { await apply(.breach(breach)) }
         case .exited(let exit, let number):
             if number == processNumber { await apply(.exited(exit)) }
+        case .samples(let blocks, let number):
+            if number == processNumber { await take(blocks) }
         case .message(let message, let number):
             if number == processNumber { await take(message) }
         }
@@ -191,18 +209,23 @@ public actor DriverSupervisor {
         case .hello(let hello)?:
             self.hello = hello
             await apply(.hello(hello))
-        case .configured(let answer)?:
+        case .configured(let received)?:
+            var answer = received
+            if let fault = answer.resolveSharedPoints() { return await apply(.breach(.nonsense(fault))) }
             if let fault = ConfiguredCheck.fault(in: answer, to: configuration) {
                 return await apply(.breach(.nonsense(fault)))
             }
             configured = answer
             knownDevices = Set(answer.devices.map(\.index))
             await apply(.configured(busError: ConfiguredCheck.busError(in: answer)), delivering: .configured(answer))
-        case .started(let started)?: await apply(.started(port: started.port.clipped))
+        case .started(let started)?:
+            await apply(.started(port: started.port.clipped))
+            if let clock, machine.phase == .running { process?.send(.setClock(clock)) }
         case .startFailed(let failure)?:
             await apply(.startFailed(isRetriable: failure.retriable, message: failure.message))
         case .heartbeat(let heartbeat)?: await apply(.heartbeat(heartbeat), delivering: .heartbeat(heartbeat))
-        case .samples(let samples)?: await pass("Samples", of: samples.device, .samples(samples))
+        // Read apart from all else, see DriverProcessLoop.
+        case .samples?: break
         case .deviceState(let state)?: await pass("DeviceState", of: state.device, .deviceState(state))
         case .event(let event)?: await pass("Event", of: event.hasDevice_p ? event.device : nil, .event(event))
         case .traceRecord(let record)?: await pass("TraceRecord", of: nil, .trace(record))
@@ -217,10 +240,22 @@ public actor DriverSupervisor {
         case .queryDone(let done)?: await answered("QueryDone", done.request, .query(done))
         case .commandDone(let done)?: await answered("CommandDone", done.request, .command(done))
         case .statistics(let sums)?: await answered("Statistics", sums.request, .statistics(sums))
-        case .taskStep?: await apply(.message("TaskStep"))
-        case .taskDone?: await apply(.message("TaskDone"))
+        case .taskStep(let step)?:
+            took(step)
+            await apply(.message("TaskStep"))
+        case .taskDone(let done)?:
+            took(done)
+            await apply(.message("TaskDone"))
         case nil: break
         }
+    }
+
+    private func take(_ blocks: [SampleBlock]) async {
+        for block in blocks where !knownDevices.contains(block.device) {
+            let fault = "Samples of device \(block.device), which Configured did not describe"
+            return await apply(.breach(.nonsense(fault)))
+        }
+        await apply(.message("Samples"), delivering: .samples(blocks))
     }
 
     private func pass(_ name: String, of device: UInt32?, _ report: DriverReport) async {
@@ -272,7 +307,9 @@ public actor DriverSupervisor {
         case .kill: process?.kill()
         case .report(let state): await tell(state)
         case .gone(let reason): await sink.driver(bus, didReport: .gone(reason: reason))
-        case .failPending(let reason): pending.failAll(reason)
+        case .failPending(let reason):
+            pending.failAll(reason)
+            failTasks(reason)
         case .stopped:
             let waiters = stopWaiters
             stopWaiters = []

@@ -58,5 +58,10 @@ public struct SupervisionLimits: Sendable, Hashable {
     /// An answer may come this much after the deadline given to the driver: it travels through two queues.
     public var answerGrace: Duration = .milliseconds(500)
 
+    /// Tasks of one driver under way at once: some technicians and a script; a driver does them one after the other.
+    public var tasksAtOnce: Int = 8
+    /// From `CancelTask` to `TaskDone`: the longest exchange on the wire, and putting back the line's settings.
+    public var taskCancelWithin: Duration = .seconds(30)
+
     public init() {}
 }

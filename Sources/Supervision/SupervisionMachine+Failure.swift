@@ -8,7 +8,7 @@ extension SupervisionMachine {
         case .idle, .spawning, .killing, .pausing, .failed: return []
         // It is ending anyway; a flood or a closed pipe only shortens it.
         case .stopping(let sequel): return kill(then: sequel, at: now)
-        case .greeting, .configuring, .starting, .running:
+        case .greeting, .configuring, .starting, .running, .holding:
             let sentence = "\(subject) was killed: it \(breach)"
             if case .wrongVersion = breach { return fail(.refused(sentence), at: now) }
             return fail(.crash(sentence), at: now)
@@ -32,7 +32,7 @@ extension SupervisionMachine {
             return fail(
                 .crash("\(subject) did not answer Start within \(limits.startedWithin.inWords) and was killed"), at: now
             )
-        case .running: return stalled(outputPaused: outputPaused, at: now)
+        case .running, .holding: return stalled(outputPaused: outputPaused, at: now)
         case .stopping(let sequel): return kill(then: sequel, at: now)
         case .killing(let sequel): return hung(sequel)
         case .pausing, .failed: return spawn(at: now)

@@ -69,6 +69,8 @@ struct SupervisionMachine: Sendable {
         case configuring
         case starting
         case running
+        /// Configured, and not to be started: it does tasks that need no port.
+        case holding
         /// Asked to end.
         case stopping(Sequel)
         /// SIGKILL was sent.
@@ -83,6 +85,8 @@ struct SupervisionMachine: Sendable {
     let manifestName: String
     let hasLamps: Bool
     let isCheckOnly: Bool
+    /// No `Start` follows; the driver lives on for tasks without a port.
+    let isConfigureOnly: Bool
     let responseTimeout: Duration
     let limits: SupervisionLimits
     /// 0 to 1, for the jitter of pauses: buses that fail together shall not come back together.
@@ -110,13 +114,14 @@ struct SupervisionMachine: Sendable {
     var startFailuresInARow = 0
 
     init(
-        bus: String, manifestName: String, hasLamps: Bool, isCheckOnly: Bool, responseTimeout: Duration,
-        limits: SupervisionLimits, random: @escaping @Sendable () -> Double
+        bus: String, manifestName: String, hasLamps: Bool, isCheckOnly: Bool, isConfigureOnly: Bool = false,
+        responseTimeout: Duration, limits: SupervisionLimits, random: @escaping @Sendable () -> Double
     ) {
         self.bus = bus
         self.manifestName = manifestName
         self.hasLamps = hasLamps
         self.isCheckOnly = isCheckOnly
+        self.isConfigureOnly = isConfigureOnly
         self.responseTimeout = responseTimeout
         self.limits = limits
         self.random = random
@@ -165,7 +170,7 @@ struct SupervisionMachine: Sendable {
         case .pausing, .failed: return becomeIdle()
         case .stopping: return follow(with: .stopping(.idle))
         case .killing: return follow(with: .killing(.idle))
-        case .spawning, .greeting, .configuring, .starting, .running:
+        case .spawning, .greeting, .configuring, .starting, .running, .holding:
             return shutDown(then: .idle, at: now) + [.failPending("\(subject) is being stopped")]
         }
     }
@@ -180,7 +185,7 @@ struct SupervisionMachine: Sendable {
         case .pausing, .failed: return spawn(at: now)
         case .stopping: return follow(with: .stopping(.respawn))
         case .killing: return follow(with: .killing(.respawn))
-        case .spawning, .greeting, .configuring, .starting, .running:
+        case .spawning, .greeting, .configuring, .starting, .running, .holding:
             let reason = "\(subject) is being restarted with a new configuration"
             return shutDown(then: .respawn, at: now) + [.failPending(reason)] + tell(.starting, reason)
         }
@@ -228,6 +233,14 @@ struct SupervisionMachine: Sendable {
                 + fail(
                     .startFatal("\(subject) cannot use the bus as configured: \(busError)"), gracefully: true, at: now)
         }
+        if isConfigureOnly {
+            phase = .holding
+            lastTurns = nil
+            lastHeartbeat = nil
+            lastProgress = now
+            deadline = now.advanced(by: stallAfter)
+            return [.deliver] + tell(.running, "configured; the port is not opened")
+        }
         phase = .starting
         deadline = now.advanced(by: limits.startedWithin)
         return [.deliver, .begin]
@@ -257,7 +270,7 @@ struct SupervisionMachine: Sendable {
 
     private mutating func beat(_ heartbeat: DriverHeartbeat, at now: BootInstant) -> [Action] {
         switch phase {
-        case .running: break
+        case .running, .holding: break
         case .greeting: return misplaced("Heartbeat", at: now)
         // A driver may beat from its hello on; it counts from Started on.
         default: return []
@@ -268,6 +281,7 @@ struct SupervisionMachine: Sendable {
             lastProgress = now
             deadline = now.advanced(by: stallAfter)
         }
+        if phase == .holding { return [.deliver] }
         let change =
             heartbeat.portOpen
             ? tell(.running, port)
@@ -277,7 +291,7 @@ struct SupervisionMachine: Sendable {
 
     private mutating func other(_ name: String, at now: BootInstant) -> [Action] {
         switch phase {
-        case .running, .starting, .stopping: [.deliver]
+        case .running, .holding, .starting, .stopping: [.deliver]
         case .greeting, .configuring: misplaced(name, at: now)
         case .idle, .spawning, .killing, .pausing, .failed: []
         }
@@ -336,7 +350,7 @@ struct SupervisionMachine: Sendable {
     private mutating func exited(_ exit: DriverExit, at now: BootInstant) -> [Action] {
         process = 0
         switch phase {
-        case .spawning, .greeting, .configuring, .starting, .running:
+        case .spawning, .greeting, .configuring, .starting, .running, .holding:
             return settle(.crash("\(subject) \(exit)"), at: now)
         case .stopping(let sequel), .killing(let sequel): return proceed(sequel, at: now)
         case .idle, .pausing, .failed: return []

@@ -18,6 +18,8 @@ public enum EventKind {
     public static let renamed = "renamed"
     /// A write was ordered, by whom, and what came of it.
     public static let command = "command"
+    /// A person at the gateway read a household's values.
+    public static let householdRead = "household_read"
     /// A command cut off by a restart.
     public static let commandInterrupted = "command_interrupted"
     /// A device does not answer.
@@ -44,6 +46,22 @@ public enum EventKind {
     public static let gearFailure = "gear_failure"
     /// The DALI bus has no power.
     public static let daliBusDown = "dali_bus_down"
+    /// A counter began again although the meter is the same.
+    public static let counterReset = "counter_reset"
+    /// Another meter answers, or a person said so.
+    public static let meterExchanged = "meter_exchanged"
+    /// A counter passed the end of its register.
+    public static let counterRollover = "counter_rollover"
+    /// What turns a register into the value was changed: a ratio, a pulse value, an inversion, the unit.
+    public static let counterBasisChanged = "counter_basis_changed"
+    /// A register that cannot be true; the counter goes on as before.
+    public static let counterImplausible = "counter_implausible"
+    /// A counter stands at another level and nobody knows why.
+    public static let counterDiscontinuity = "counter_discontinuity"
+    /// Windows that cannot begin before the clock is trusted.
+    public static let windowsWaiting = "windows_waiting"
+    /// Periods of a window that are so many that they are told here instead of one by one.
+    public static let windowsMissing = "windows_missing"
     /// Something the driver's author had to say.
     public static let driver = "driver"
 

@@ -57,6 +57,47 @@ extension ExactDecimal {
         self.init(mantissa: mantissa, exponent: exponent)
     }
 
+    /// Reads what `Float.description` and `Double.description` write: `230.1`, `1e+16`, `5e-324`, at most 18 digits. The same result as
+    /// ``init(_:)-swift.init`` in a fraction of its time; a driver makes one for every register.
+    init?(shortestDigits text: String) {
+        var text = text
+        let parsed = text.withUTF8 { bytes -> (mantissa: Int64, exponent: Int32)? in
+            var index = 0
+            let isNegative = bytes.first == UInt8(ascii: "-")
+            if isNegative { index = 1 }
+            var digits: UInt64 = 0
+            var places: Int32 = 0
+            var seenPoint = false
+            while index < bytes.count {
+                let byte = bytes[index]
+                if byte == UInt8(ascii: ".") {
+                    seenPoint = true
+                } else {
+                    let digit = byte &- UInt8(ascii: "0")
+                    guard digit < 10 else { break }
+                    digits = digits &* 10 &+ UInt64(digit)
+                    if seenPoint { places += 1 }
+                }
+                index += 1
+            }
+            while places > 0, digits % 10 == 0 {
+                digits /= 10
+                places -= 1
+            }
+            var power: Int32 = 0
+            if index < bytes.count {
+                guard bytes[index] == UInt8(ascii: "e"), index + 2 < bytes.count else { return nil }
+                let isSmall = bytes[index + 1] == UInt8(ascii: "-")
+                for byte in bytes[(index + 2)...] { power = power &* 10 &+ Int32(byte &- UInt8(ascii: "0")) }
+                if isSmall { power = -power }
+            }
+            guard let magnitude = Int64(exactly: digits) else { return nil }
+            return (isNegative ? -magnitude : magnitude, power - places)
+        }
+        guard let parsed else { return nil }
+        self.init(mantissa: parsed.mantissa, exponent: parsed.exponent)
+    }
+
     private static func sign(_ byte: inout UInt8?, _ bytes: inout some IteratorProtocol<UInt8>) -> Bool {
         guard byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+") else { return false }
         let isNegative = byte == UInt8(ascii: "-")

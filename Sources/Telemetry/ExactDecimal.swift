@@ -29,13 +29,13 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
     /// The shortest decimal that gives back the same 32 bits; nil for NaN and infinities.
     public init?(shortest value: Float) {
         guard value.isFinite else { return nil }
-        self.init(value.description)
+        self.init(shortestDigits: value.description)
     }
 
     /// The shortest decimal that gives back the same 64 bits; nil for NaN and infinities.
     public init?(shortest value: Double) {
         guard value.isFinite else { return nil }
-        self.init(value.description)
+        self.init(shortestDigits: value.description)
     }
 
     /// The exact product; nil when its digits need more than 63 bits.
@@ -84,6 +84,7 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
     /// The same number with the fewest digits (2300e-1 becomes 23e1).
     public var normalized: ExactDecimal {
         guard mantissa != 0 else { return .zero }
+        guard mantissa % 10 == 0 else { return self }
         var (digits, power) = (mantissa, exponent)
         while digits % 10 == 0 {
             digits /= 10
@@ -96,8 +97,19 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
     public var approximation: Double {
         if mantissa == 0 { return 0 }
         if exponent == 0 { return Double(mantissa) }
+        // Both are binary fractions without rounding, and one operation rounds once: the nearest there is.
+        if mantissa.magnitude <= 1 << 53, (-22...22).contains(exponent) {
+            let power = Self.exactPowers[Int(exponent.magnitude)]
+            return exponent < 0 ? Double(mantissa) / power : Double(mantissa) * power
+        }
         return Double("\(mantissa)e\(exponent)") ?? (mantissa < 0 ? -.infinity : .infinity)
     }
+
+    /// The powers of ten that a 64-bit binary float holds exactly.
+    private static let exactPowers: [Double] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+        1e21, 1e22,
+    ]
 
     /// As an integer, when it is one.
     public var integer: Int64? {
@@ -106,6 +118,7 @@ public struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConverti
     }
 
     public static func == (a: ExactDecimal, b: ExactDecimal) -> Bool {
+        if a.exponent == b.exponent { return a.mantissa == b.mantissa }
         let (x, y) = (a.normalized, b.normalized)
         return x.mantissa == y.mantissa && x.exponent == y.exponent
     }

@@ -43,15 +43,44 @@ public enum LengthDelimited {
         public var pending: Int { buffer.count - start }
 
         public mutating func append(_ bytes: some Collection<UInt8>) {
-            if start > 0 {
-                buffer.removeFirst(start)
-                start = 0
-            }
+            dropTaken()
             buffer.append(contentsOf: bytes)
         }
 
+        /// The same for bytes as read(2) left them.
+        public mutating func append(_ bytes: UnsafeRawBufferPointer) {
+            dropTaken()
+            buffer.append(contentsOf: bytes)
+        }
+
+        private mutating func dropTaken() {
+            guard start > 0 else { return }
+            if start == buffer.count {
+                buffer.removeAll(keepingCapacity: buffer.count <= Self.keptCapacity)
+            } else {
+                buffer.removeFirst(start)
+            }
+            start = 0
+        }
+
+        /// A buffer that once grew beyond this is given back when it is empty.
+        private static let keptCapacity = 131_072
+
         /// The next whole message; nil until more bytes are there.
         public mutating func next() throws(Failure) -> [UInt8]? {
+            guard let range = try nextRange() else { return nil }
+            return Array(buffer[range])
+        }
+
+        /// Hands the next whole message to `body` where it lies, without a copy; nil until more bytes are there.
+        public mutating func next<Result>(
+            _ body: (UnsafeRawBufferPointer) -> Result
+        ) throws(Failure) -> Result? {
+            guard let range = try nextRange() else { return nil }
+            return buffer.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        }
+
+        private mutating func nextRange() throws(Failure) -> Range<Int>? {
             var length: UInt64 = 0
             var position = start
             var shift: UInt64 = 0
@@ -67,9 +96,8 @@ public enum LengthDelimited {
             }
             guard length <= UInt64(limit) else { throw .tooLong(length: length, limit: limit) }
             guard buffer.count - position >= Int(length) else { return nil }
-            let message = Array(buffer[position..<position + Int(length)])
             start = position + Int(length)
-            return message
+            return position..<start
         }
     }
 }

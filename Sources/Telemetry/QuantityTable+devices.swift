@@ -6,6 +6,7 @@ extension Quantity {
     static let devices: [Quantity] = [
         Quantity("alarm_status", .state, ""),
         Quantity("battery_remaining", .gauge, "%"),
+        Quantity("battery_time_left", .gauge, "d"),
         Quantity("clock", .text, "", obis: "0-0:1.0.0*255"),
         Quantity("customer_number", .text, ""),
         Quantity("device_temperature", .gauge, "Cel"),

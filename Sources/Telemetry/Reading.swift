@@ -20,39 +20,71 @@ public struct Sample: Sendable, Hashable {
 /// A normalised value: what is stored and forwarded.
 ///
 /// Its identity is (stream, ``device``, ``n``). The time is kept as the driver measured it; it gets its UTC name when it is encoded.
+/// What never changes from one reading of a point to the next stands in ``identity``, which all its readings share.
 public struct Reading: Sendable, Hashable {
-    public let device: String
-    public let point: String
+    public let identity: PointIdentity
     /// Counts the readings of ``device`` without a gap from 1 in each stream; given by the outbox in the transaction that stores it.
     public var n: UInt64
     public let acquired: BootInstant
     public let value: Value?
-    public let unit: String
     public let quality: Quality
-    public let keep: KeepClass
     /// Of a counter: rises with reset, swap and rollover, so that a receiver knows where a difference means nothing. 0: not a
     /// counter. A counter's first epoch is 1.
     public let epoch: UInt32
-    /// Set on a value of a window (a register at a quarter hour, an average): which period it closes.
-    public let period: ReadingPeriod?
-    /// The registers as they came, high byte first; empty unless they were asked for.
-    public let raw: [UInt8]
+    /// What few readings have, kept apart so that the many stay small.
+    private let extra: Extra?
 
+    /// Set on a value of a window (a register at a quarter hour, an average): which period it closes.
+    public var period: ReadingPeriod? { extra?.period }
+    /// The registers as they came, high byte first; empty unless they were asked for.
+    public var raw: [UInt8] { extra?.raw ?? [] }
+    /// Whether it is neither of a window nor carries registers: nearly every reading.
+    public var isPlain: Bool { extra == nil }
+
+    public var device: String { identity.device }
+    public var point: String { identity.point }
+    public var unit: String { identity.unit }
+    public var keep: KeepClass { identity.keep }
+
+    /// - Parameter identity: shared by all readings of the point.
+    public init(
+        identity: PointIdentity, n: UInt64 = 0, acquired: BootInstant, value: Value?, quality: Quality,
+        epoch: UInt32 = 0, period: ReadingPeriod? = nil, raw: [UInt8] = []
+    ) {
+        self.identity = identity
+        self.n = n
+        self.acquired = acquired
+        self.value = value
+        self.quality = quality
+        self.epoch = epoch
+        extra = period == nil && raw.isEmpty ? nil : Extra(period: period, raw: raw)
+    }
+
+    /// A reading with an identity of its own. For many readings of one point share a ``PointIdentity``.
     public init(
         device: String, point: String, n: UInt64 = 0, acquired: BootInstant, value: Value?, unit: String,
         quality: Quality, keep: KeepClass, epoch: UInt32 = 0, period: ReadingPeriod? = nil, raw: [UInt8] = []
     ) {
-        self.device = device
-        self.point = point
-        self.n = n
-        self.acquired = acquired
-        self.value = value
-        self.unit = unit
-        self.quality = quality
-        self.keep = keep
-        self.epoch = epoch
-        self.period = period
-        self.raw = raw
+        self.init(
+            identity: PointIdentity(device: device, point: point, unit: unit, keep: keep), n: n, acquired: acquired,
+            value: value, quality: quality, epoch: epoch, period: period, raw: raw)
+    }
+
+    private final class Extra: Sendable, Hashable {
+        let period: ReadingPeriod?
+        let raw: [UInt8]
+
+        init(period: ReadingPeriod?, raw: [UInt8]) {
+            self.period = period
+            self.raw = raw
+        }
+
+        static func == (a: Extra, b: Extra) -> Bool { a.period == b.period && a.raw == b.raw }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(period)
+            hasher.combine(raw)
+        }
     }
 }
 

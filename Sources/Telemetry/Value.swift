@@ -2,7 +2,8 @@
 public enum Value: Sendable, Hashable {
     case number(ExactDecimal)
     case flag(Bool)
-    case text(String)
+    /// Boxed: texts are rare, and every value would be as large as the largest.
+    indirect case text(String)
 
     public var number: ExactDecimal? {
         if case .number(let value) = self { value } else { nil }

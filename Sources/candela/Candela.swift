@@ -8,8 +8,9 @@ struct Candela: AsyncParsableCommand {
         commandName: "candela",
         abstract: "Shows and moves a gateway: its buses, meters, lamps, and what waits to be sent.",
         discussion: """
-            With the daemon running it asks the daemon. Without, `read`, `write` and `lamp` start the driver of the bus \
-            themselves (give --config), with the same checks; `config` needs neither; the rest needs the daemon.
+            With the daemon running it asks the daemon. Without, `read`, `write`, `lamp`, `raw`, `sniff`, `scan`, `trace` \
+            and `profile try` start the driver of the bus themselves (give --config, or --port), with the same checks; \
+            `config`, `plan` and the rest of `profile` need neither; all else needs the daemon.
 
             Exit status: 0 done; 1 it failed or is unhealthy; 2 wrong usage or configuration; 3 the daemon is not \
             reachable; 4 the device did not answer.
@@ -17,7 +18,9 @@ struct Candela: AsyncParsableCommand {
         version: CandelaVersion.current,
         subcommands: [
             StatusCommand.self, DevicesCommand.self, TopCommand.self, ReadCommand.self, WriteCommand.self,
-            LampCommand.self, ConfigCommand.self, QueueCommand.self,
+            LampCommand.self, WhyCommand.self, EventsCommand.self, ReportCommand.self, TraceCommand.self,
+            RawCommand.self, SniffCommand.self, ScanCommand.self, PlanCommand.self, ProfileCommand.self,
+            DeviceCommand.self, ConfigCommand.self, QueueCommand.self,
         ])
 }
 

@@ -69,6 +69,9 @@ enum ControlJSON {
             "last_answer_s": seconds(device.lastAnswerS), "last_n": .integer(device.lastN),
             "missed_intervals": .integer(device.missedIntervals), "points": .array(device.points.map(point)),
             "is_lamp": .bool(device.isLamp), "household": .bool(device.household),
+            "profile_version": .string(device.profileVersion), "recent_requests": .integer(device.recentRequests),
+            "recent_failures": .integer(device.recentFailures), "recent_s": decimal(device.recentS),
+            "facts": .array(device.facts.map(JSONValue.string)),
         ]
     }
 

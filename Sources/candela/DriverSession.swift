@@ -31,16 +31,36 @@ struct DriverSession {
         configure.devices.removeAll { !names.contains($0.name) }
         let profiles = Set(configure.devices.map(\.profile))
         configure.profiles.removeAll { !profiles.contains($0.name) }
+        return try await with(configure, title: bus.name, manifest, body)
+    }
+
+    /// The same for a bus as a whole, or a bare port.
+    ///
+    /// - Parameters:
+    ///   - configureOnly: the port is not opened.
+    ///   - sink: hears what the driver says by itself.
+    static func with<Result>(
+        _ bus: DirectBus, configureOnly: Bool, sink: any DriverSink = SilentSink(),
+        _ body: (DriverSession) async throws -> Result
+    ) async throws -> Result {
+        try await with(bus.configure, title: bus.name, bus.manifest, configureOnly: configureOnly, sink: sink, body)
+    }
+
+    private static func with<Result>(
+        _ configure: DriverConfigure, title: String, _ manifest: DriverManifest, configureOnly: Bool = false,
+        sink: any DriverSink = SilentSink(), _ body: (DriverSession) async throws -> Result
+    ) async throws -> Result {
         let supervisor = DriverSupervisor(
-            bus: bus.name, executable: DriverPrograms.path(of: manifest), manifestName: manifest.driver,
-            workingDirectory: manifest.folder, configure: configure, hasLamps: false,
-            log: Logger(label: "driver", factory: { _ in SwiftLogNoOpLogHandler() }), sink: SilentSink())
+            bus: configure.bus, executable: DriverPrograms.path(of: manifest), manifestName: manifest.driver,
+            workingDirectory: manifest.folder, configure: configure, configureOnly: configureOnly, hasLamps: false,
+            log: Logger(label: "driver", factory: { _ in SwiftLogNoOpLogHandler() }), sink: sink)
         await supervisor.start()
         let state = await supervisor.settled(within: startLimit)
         guard state.condition == .running, let configured = await supervisor.configured else {
             await supervisor.stop()
+            let place = title == configure.port ? title : "bus \(title) (\(configure.port))"
             throw CommandFailure(
-                ExitStatus.failed, "bus \(bus.name) (\(bus.port.resolved)): \(state.detail)",
+                ExitStatus.failed, "\(place): \(state.detail)",
                 hint: "one program at a time uses a port; candela config check asks the drivers about the configuration"
             )
         }
@@ -75,6 +95,6 @@ struct DriverSession {
 }
 
 /// Nobody listens: only the answer to the question counts.
-private struct SilentSink: DriverSink {
+struct SilentSink: DriverSink {
     func driver(_ bus: String, didReport report: DriverReport) async {}
 }

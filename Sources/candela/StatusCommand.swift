@@ -10,11 +10,14 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         var request = ControlRequest()
         request.status = ControlStatusRequest()
-        let status = try Daemon.ask(request, options).status
+        var client = try Daemon.connect(options)
+        let status = try Daemon.ask(request, &client).status
         if options.json {
             Output.print(ControlJSON.status(status))
         } else {
-            Output.print(StatusView.text(status))
+            request.devices = ControlDevicesRequest()
+            let devices = try Daemon.ask(request, &client).devices.devices
+            Output.print(StatusView.text(status, devices))
         }
         if !status.healthy { throw ExitStatus.failed }
     }

@@ -2,7 +2,10 @@ import ControlProtocol
 
 /// `candela status` as a person reads it.
 enum StatusView {
-    static func text(_ status: ControlStatus) -> String {
+    /// Devices named for missed intervals at most; `devices` has them all.
+    private static let missedShown = 5
+
+    static func text(_ status: ControlStatus, _ devices: [ControlDeviceInfo]) -> String {
         var lines: [String] = []
         lines.append(
             "gateway \(status.gateway)   candela \(status.version)   up \(Formats.span(seconds: status.uptimeS))   clock \(Formats.clock(status))"
@@ -46,6 +49,7 @@ enum StatusView {
         lines.append(
             "readings \(Formats.oneDecimal(status.readingsPerS)) per second from \(status.devicesGood) of \(status.devicesTotal) devices"
         )
+        lines += missed(devices)
         lines.append("")
         lines.append(health(status))
         if status.alarms.isEmpty {
@@ -58,6 +62,17 @@ enum StatusView {
             lines += alarms.lines
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// Readings that were due and did not come, the worst first.
+    private static func missed(_ devices: [ControlDeviceInfo]) -> [String] {
+        let late = devices.filter { $0.missedIntervals > 0 }.sorted {
+            ($1.missedIntervals, $0.name) < ($0.missedIntervals, $1.name)
+        }
+        guard !late.isEmpty else { return [] }
+        let named = late.prefix(missedShown).map { "\($0.name) \($0.missedIntervals)" }.joined(separator: ", ")
+        let more = late.count > missedShown ? " and \(late.count - missedShown) more" : ""
+        return ["intervals missed since the drivers' start: \(named)\(more)"]
     }
 
     /// The verdict behind the exit status, with its reasons.

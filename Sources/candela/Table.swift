@@ -11,7 +11,8 @@ struct Table {
         alignments = columns.map(\.1)
     }
 
-    mutating func add(_ cells: String...) { rows.append(cells.map(Formats.clean)) }
+    mutating func add(_ cells: String...) { add(cells: cells) }
+    mutating func add(cells: [String]) { rows.append(cells.map(Formats.clean)) }
 
     var lines: [String] {
         let widths = titles.indices.map { column in

@@ -27,6 +27,12 @@ struct Candelad: AsyncParsableCommand {
     @Option(help: "Members of this group may use the control socket.") var group = "candela"
     @Option(help: "trace, debug, info, notice, warning or error.") var logLevel = "info"
 
+    /// On the main thread, before any other exists: what follows runs on Swift's pool.
+    static func main() async {
+        GatewayMemory.useOneHeap()
+        await main(nil)
+    }
+
     func run() async throws {
         guard let level = Logger.Level(rawValue: logLevel) else {
             throw ValidationError("--log-level \(logLevel): expected trace, debug, info, notice, warning or error")

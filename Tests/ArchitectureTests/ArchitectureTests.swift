@@ -45,7 +45,7 @@ struct ArchitectureTests {
         "UnixSignals": ["candelad"],
         "ServiceLifecycle": ["Runtime", "candelad"],
         "Synchronization": [
-            "DriverKit", "Uplinks", "Supervision", "Outbox", "ControlProtocol", "Runtime", "FieldSimulator", "Drivers",
+            "Telemetry", "DriverKit", "Uplinks", "Supervision", "Outbox", "ControlProtocol", "Runtime", "FieldSimulator", "Drivers",
             "candela", "candelad", "candela-sim",
         ],
         "Glibc": [],

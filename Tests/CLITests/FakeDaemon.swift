@@ -33,7 +33,20 @@ struct FakeDaemon: ~Copyable {
                     }
                 }
                 return
-            case .task?, .trace?, .statistics?, .exchange?, .events?, nil: return
+            case .task(let wanted)?:
+                await CannedTools.task(wanted, send)
+                return
+            case .trace?:
+                await CannedTools.trace(reply, send)
+                return
+            case .statistics(let wanted)?: reply.statistics = CannedTools.statistics(wanted)
+            case .events(let wanted)?: reply.events = CannedTools.events(wanted)
+            case .exchange(let wanted)?:
+                var result = Canned.result(wanted.device, wanted.final)
+                (result.status, result.value, result.unit) = ("applied", "", "")
+                result.reason = "\(wanted.final) to \(wanted.initial), serial \(wanted.serial)"
+                reply.results.results = [result]
+            case nil: return
             }
             try? await send(reply)
         }

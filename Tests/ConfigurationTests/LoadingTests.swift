@@ -78,16 +78,61 @@ struct LoadingTests {
         #expect(meters.warnings.isEmpty)
     }
 
-    @Test func `windows are read and warned about`() throws {
+    @Test func `windows are read`() throws {
         let result = load(
             yaml: Self.head
                 + "  m1: {bus: meters, rating: 40 A, windows: [{every: 15min, points: [active_energy_import], values: [register, maximum]}]}\n"
         )
-        #expect(result.warnings.count == 1)
+        #expect(result.diagnostics.isEmpty, "\(result.diagnostics)")
         let device = try #require(result.configuration?.device("m1"))
         #expect(device.windows.first?.every == .seconds(900))
         #expect(device.windows.first?.values == [.register, .maximum])
         #expect(device.windowTolerance == .seconds(10))
+    }
+
+    @Test(arguments: [
+        ("windows: [{every: 15min, points: [p]}]", 10.0), ("windows: [{every: 10s, points: [p]}]", 2.5),
+        ("windows: [{every: 1h, points: [p]}, {every: 20s, points: [p]}]", 5),
+        ("windows: [{every: 15min, points: [p]}], window_tolerance: 60s", 60),
+    ])
+    func `the tolerance is ten seconds, at most a quarter of the shortest period, or as given`(
+        keys: String, seconds: Double
+    ) throws {
+        let result = load(yaml: Self.head + "  m1: {bus: meters, rating: 40 A, \(keys)}\n")
+        #expect(result.diagnostics.isEmpty, "\(result.diagnostics)")
+        #expect(try #require(result.configuration?.device("m1")).windowTolerance == .seconds(seconds))
+    }
+
+    @Test(arguments: [
+        ("privacy: household, windows: [{every: 15min, points: [p]}]", true), ("privacy: household", false),
+        ("windows: [{every: 15min, points: [p]}]", false),
+        ("windows: [{every: 15min, points: [p]}], windows_only: true", true),
+    ])
+    func `a household with windows is kept to them, others where it is said`(keys: String, only: Bool) throws {
+        let result = load(yaml: Self.head + "  m1: {bus: meters, rating: 40 A, \(keys)}\n")
+        #expect(result.diagnostics.isEmpty, "\(result.diagnostics)")
+        #expect(try #require(result.configuration?.device("m1")).windowsOnly == only)
+    }
+
+    @Test(arguments: [
+        ("windows: [{every: 5s, points: [p]}]", "`every`"), ("windows: [{every: 7min, points: [p]}]", "no multiple"),
+        ("windows: [{every: 10s, points: [p]}], window_tolerance: 6s", "half of the shortest period"),
+        ("windows: [{every: 15min, points: [p]}, {every: 15min, points: [p], values: [average]}]", "two windows"),
+        ("points: [q], windows: [{every: 15min, points: [p]}]", "p is not read"),
+        ("points: {p: false}, windows: [{every: 15min, points: [p]}]", "p is not read"),
+        ("windows_only: true", "lets nothing leave"),
+    ])
+    func `a window that cannot be kept is an error`(keys: String, said: String) {
+        let result = load(yaml: Self.head + "  m1: {bus: meters, rating: 40 A, \(keys)}\n")
+        #expect(result.errors.count == 1 && result.errors[0].message.contains(said), "\(result.diagnostics)")
+    }
+
+    @Test func `a household that sends everything is warned about`() {
+        let result = load(
+            yaml: Self.head
+                + "  m1: {bus: meters, rating: 40 A, privacy: household, windows: [{every: 15min, points: [p]}], windows_only: false}\n"
+        )
+        #expect(result.errors.isEmpty && result.warnings.count == 1)
     }
 
     @Test func `a broken bus takes its devices along and nothing else`() {

@@ -130,7 +130,7 @@ import Testing
         let asked = try await run(Project.program("candela"), ["read", "door", "--household"] + socket)
         #expect(asked.status == 0 && asked.lines.joined().contains("27.3"), "\(asked.lines)")
         let audit = try await named.event("somebody read it") {
-            $0.kind == "command" && $0.detail["household"]?.flag == true
+            $0.kind == "household_read"
         }
         #expect(audit.device == "door" && audit.detail["by"]?.text?.hasPrefix("cli uid ") == true)
         #expect(!"\(audit.detail)".contains("27.3"))

@@ -44,8 +44,67 @@ struct CodecTests {
                 quality: Quality(
                     grade: Quality.Grade.allCases.randomElement(using: &dice) ?? .good,
                     reason: Quality.Reason.allCases.randomElement(using: &dice) ?? .none),
-                keep: KeepClass.allCases.randomElement(using: &dice) ?? .billing)
+                keep: KeepClass.allCases.randomElement(using: &dice) ?? .billing,
+                epoch: Bool.random(using: &dice) ? 0 : .random(in: 0 ... .max, using: &dice),
+                period: Int.random(in: 0...3, using: &dice) > 0
+                    ? nil
+                    : ReadingPeriod(
+                        start: .random(in: -1_000...4_000_000_000, using: &dice),
+                        end: .random(in: -1_000...4_000_000_000, using: &dice),
+                        kind: ReadingPeriod.Kind.allCases.randomElement(using: &dice) ?? .register),
+                raw: Int.random(in: 0...3, using: &dice) > 0
+                    ? [] : (0...4).map { _ in .random(in: 0...255, using: &dice) })
         }
+    }
+
+    @Test func `what the first version stored is still read`() throws {
+        let known = Reading(
+            device: "d", point: "p", n: 1, acquired: BootInstant(nanoseconds: 5_000),
+            value: .number(ExactDecimal(mantissa: 25, exponent: -1)), unit: "W", quality: .good, keep: .telemetry)
+        var dictionary = SeriesDictionary()
+        _ = dictionary.index(of: known)
+        // count; series as expected; n 1; 5 microseconds; a good number; exponent as expected; mantissa 25.
+        let stored: [UInt8] = [1, 0, 0, 2, 10, 0, 0, 0, 0, 50]
+        #expect(try ReadingCodec.decode(stored, format: 1, dictionary: dictionary) == [known])
+        #expect(throws: DecodingFailure.self) {
+            try ReadingCodec.decode(stored, format: 2, dictionary: dictionary)
+        }
+        #expect(throws: DecodingFailure.self) {
+            try ReadingCodec.decode(stored, format: 3, dictionary: dictionary)
+        }
+    }
+
+    @Test func `one memory of predictions serves batch after batch`() throws {
+        var dice = Dice(state: 5)
+        var prediction = ReadingPrediction()
+        for _ in 0..<50 {
+            let readings = randomReadings(&dice)
+            var dictionary = SeriesDictionary()
+            let indices = readings.map { dictionary.index(of: $0) }
+            let alone = ReadingCodec.encode(readings, indices: indices, dictionary: dictionary)
+            let together = ReadingCodec.encode(
+                readings, indices: indices, dictionary: dictionary, prediction: &prediction)
+            #expect(alone == together)
+            #expect(
+                try ReadingCodec.decode(
+                    together, format: ReadingCodec.format, dictionary: dictionary, prediction: &prediction) == readings)
+        }
+    }
+
+    @Test func `a dictionary that grows is told by parts`() throws {
+        var dictionary = SeriesDictionary()
+        for index in 0..<10 { _ = dictionary.index(of: reading("d\(index % 3)", "p\(index)")) }
+        let first = dictionary.encoded()
+        for index in 10..<25 { _ = dictionary.index(of: reading("d\(index % 4)", "p\(index)")) }
+        var again = try SeriesDictionary(decoding: first)
+        try again.append(decoding: dictionary.encoded(from: 10))
+        #expect(again.series == dictionary.series)
+        #expect(again.devices == dictionary.devices)
+        #expect(again.deviceOf == dictionary.deviceOf)
+        // Another object of the same content is found too.
+        #expect(dictionary.index(of: reading("d1", "p1")) == 1)
+        #expect(again.index(of: reading("d1", "p1")) == 1)
+        #expect(throws: DecodingFailure.self) { try again.append(decoding: dictionary.encoded(from: 10)) }
     }
 
     @Test func `random readings come back as they were, form of the numbers and all`() throws {

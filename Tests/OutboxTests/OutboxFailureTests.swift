@@ -162,6 +162,64 @@ struct OutboxFailureTests {
         }
     }
 
+    @Test func `what a grown dictionary tells survives a restart, and a damaged part costs only what came with it`()
+        async throws
+    {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/o.sqlite"
+            for round in 0..<3 {
+                let outbox = try await Outbox.open(path: path, options: options())
+                try await outbox.register(uplink: "u")
+                for part in 0..<2 {
+                    await outbox.append(readings: [reading("d\(round)", "p\(part)"), reading("d0", "p0")])
+                    await outbox.flush()
+                }
+                await outbox.close()
+            }
+            let whole = try await Outbox.open(path: path, options: options())
+            let batches = try await whole.next(for: "u", limit: 100)
+            #expect(batches.map { $0.readings.map { "\($0.device) \($0.point)" } }.count == 6)
+            #expect(
+                batches.flatMap(\.readings).map(\.device) == [
+                    "d0", "d0", "d0", "d0", "d1", "d0", "d1", "d0", "d2", "d0", "d2", "d0",
+                ])
+            await whole.close()
+            try execute(
+                "UPDATE dictionary_parts SET checksum = checksum + 1 WHERE start = (SELECT max(start) FROM dictionary_parts)",
+                at: path)
+            let damaged = try await Outbox.open(path: path, options: options())
+            let left = try await damaged.next(for: "u", limit: 100)
+            #expect(left.flatMap(\.readings).count == 10)
+            #expect(left.flatMap(\.events).map(\.kind).contains("batch_damaged"))
+            await damaged.close()
+        }
+    }
+
+    @Test func `what was delivered cannot be found in the files any more`() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/o.sqlite"
+            let planted = "planted-household-value"
+            func traces() -> Bool {
+                [path, path + "-wal"].contains {
+                    String(decoding: contents(of: $0), as: UTF8.self).contains(planted)
+                }
+            }
+            let outbox = try await Outbox.open(path: path, options: options())
+            try await outbox.register(uplink: "u")
+            await outbox.append(readings: [
+                Reading(
+                    device: "flat-1", point: "status", acquired: BootInstant(nanoseconds: 1), value: .text(planted),
+                    unit: "", quality: .good, keep: .telemetry)
+            ])
+            await outbox.flush()
+            #expect(traces())
+            try await outbox.acknowledge(uplink: "u", sequences: [1])
+            await outbox.flush()
+            await outbox.close()
+            #expect(!traces())
+        }
+    }
+
     @Test(arguments: ["header", "nothing but noise", "cut short"])
     func `a destroyed file is set aside and a new stream begins`(how: String) async throws {
         try await withTemporaryFolder { folder in

@@ -25,10 +25,14 @@ import Testing
         #expect(state.condition == .running, "\(state.detail)")
         let process = state.process
         #expect(exists(process))
-        await bench.sink.wait { if case .samples(let samples) = $0 { samples.device == 1 } else { false } }
+        await bench.sink.wait {
+            if case .samples(let blocks) = $0 { blocks.contains { $0.device == 1 } } else { false }
+        }
         await bench.sink.wait { if case .heartbeat = $0 { true } else { false } }
-        let samples = bench.sink.reports.compactMap { if case .samples(let samples) = $0 { samples } else { nil } }
-        let rows = try #require(samples.first).rows(points: 2)
+        let blocks = bench.sink.reports.flatMap { report -> [SampleBlock] in
+            if case .samples(let blocks) = report { blocks } else { [] }
+        }
+        let rows = try #require(blocks.first).samples
         #expect(
             rows.map(\.value) == [
                 .number(ExactDecimal(mantissa: 200, exponent: -1)), .number(ExactDecimal(mantissa: 0, exponent: 0)),
@@ -61,8 +65,8 @@ import Testing
         await bench.sink.waitUntilGone()
         // The samples of the new process carry what the old one remembered.
         await bench.sink.wait { report in
-            guard case .samples(let samples) = report else { return false }
-            return samples.mantissa.contains(55)
+            guard case .samples(let blocks) = report else { return false }
+            return blocks.contains { $0.mantissas.contains(55) }
         }
         let took = ContinuousClock.now - killed
         #expect(took < .seconds(5), "good again after \(took); two seconds on an idle machine")
@@ -136,3 +140,8 @@ import Testing
 }
 
 struct TestFailure: Error {}
+
+extension SampleBlock {
+    /// Of its numbers.
+    var mantissas: [Int64] { samples.compactMap { $0.value?.number?.mantissa } }
+}

@@ -278,7 +278,7 @@ import Testing
         gate.open()
         await gate.collector.wait { if case .event(let event) = $0 { event.kind == "done" } else { false } }
         let numbers = gate.collector.reports.flatMap { report -> [Int64] in
-            if case .samples(let samples) = report { samples.mantissa } else { [] }
+            if case .samples(let blocks) = report { blocks.flatMap(\.mantissas) } else { [] }
         }
         #expect(numbers == Array(0..<3000))
         await bench.supervisor.stop()

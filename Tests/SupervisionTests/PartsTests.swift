@@ -64,6 +64,25 @@ import Testing
         #expect(!inbox.isFull {})
     }
 
+    @Test func `samples handed over together count as the messages they were`() async {
+        var limits = SupervisionLimits()
+        limits.inboxMessages = 4
+        let inbox = DriverInbox(limits: limits)
+        let block = SampleBlock(device: 0, samples: [], highestPoint: -1)
+        inbox.post(samples: [block, block, block], bytes: 30, process: 1)
+        #expect(!inbox.isFull {})
+        inbox.post(samples: [block], bytes: 10, process: 1)
+        await confirmation { room in
+            #expect(inbox.isFull { room() })
+            guard case .samples(let blocks, process: 1)? = await inbox.next() else {
+                Issue.record("the samples come first")
+                return
+            }
+            #expect(blocks.count == 3)
+        }
+        #expect(!inbox.isFull {})
+    }
+
     @Test func `what is remembered replaces, is forgotten when empty, and is bounded`() {
         var configure = DriverConfigure()
         var memory = DriverMemory()

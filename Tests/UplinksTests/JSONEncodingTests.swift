@@ -51,6 +51,62 @@ struct JSONEncodingTests {
             ])
     }
 
+    @Test func `a window's value names its epoch, its period and what it is, and registers go as they came`() throws {
+        func window(_ kind: ReadingPeriod.Kind, raw: [UInt8] = []) -> Reading {
+            Reading(
+                device: "feeder-a", point: "active_energy_import", n: 9,
+                acquired: BootInstant(nanoseconds: 900_250_000_000),
+                value: .number(ExactDecimal(mantissa: 1_234_567, exponent: -2)), unit: "kW.h", quality: .good,
+                keep: .billing, epoch: 2, period: ReadingPeriod(start: 1_795_277_700, end: 1_795_278_600, kind: kind),
+                raw: raw)
+        }
+        let document = try #require(
+            text(batch(.readings([window(.register, raw: [0x43, 0x66, 0x33, 0xAB]), window(.average)])), context())
+                .first)
+        let start = #"{"device":"feeder-a","point":"active_energy_import","n":9,"time":"2026-11-21T16:15:00.250Z","#
+        let middle =
+            #""value":12345.67,"unit":"kW.h","quality":"good","epoch":2,"period":{"start":"2026-11-21T16:15:00.000Z","end":"2026-11-21T16:30:00.000Z"}"#
+        #expect(document.contains(start + middle + #","raw":"436633ab"},"#))
+        #expect(document.contains(start + middle + #","window":"average"}]}"#))
+    }
+
+    @Test func `numbers are written as their own description`() {
+        var state: UInt64 = 77
+        func next() -> UInt64 {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return state
+        }
+        for index in 0..<5_000 {
+            let mantissa = Int64(bitPattern: next()) >> Int64(index % 64)
+            let number = ExactDecimal(mantissa: mantissa, exponent: Int32(next() % 50) - 28)
+            var json = JSONBytes(reserving: 1)
+            json.append(number)
+            #expect(String(decoding: json.bytes, as: UTF8.self) == number.description)
+        }
+        for mantissa in [0, 1, -1, .max, .min, 10, -100] as [Int64] {
+            for exponent in [0, -1, -3, -18, -19, -24, -25, 2, 19] as [Int32] {
+                let number = ExactDecimal(mantissa: mantissa, exponent: exponent)
+                var json = JSONBytes(reserving: 1)
+                json.append(number)
+                #expect(String(decoding: json.bytes, as: UTF8.self) == number.description)
+            }
+        }
+    }
+
+    @Test func `names with quotes and control characters stay JSON`() throws {
+        let odd = reading("a\"b\\c", "p\n", n: 1, value: .text("x\ty"), unit: "\u{7}")
+        let document = try #require(text(batch(.readings([odd])), context()).first)
+        let parsed = try JSONValue(parsing: Array(document.utf8))
+        guard case .array(let items)? = parsed["readings"], let item = items.first else {
+            Issue.record("no readings in \(document)")
+            return
+        }
+        #expect(item["device"]?.text == "a\"b\\c" && item["point"]?.text == "p\n" && item["unit"]?.text == "\u{7}")
+        #expect(item["value"]?.text == "x\ty")
+    }
+
     @Test func `an untrusted clock is named, and its times are left out`() throws {
         let document = try #require(text(threeReadings, context(.unsynchronised)).first)
         #expect(document.contains(#""clock":"unsynchronised","boot":"boot-1""#))

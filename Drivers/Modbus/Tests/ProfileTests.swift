@@ -38,7 +38,7 @@ import Testing
 
     @Test func `a wrong expectation in a profile's test is a fault of the profile`() throws {
         var (profile, _) = try Self.read("eastron-sdm120")
-        profile.tests[0].expected[0].value = .number(ExactDecimal(1))
+        profile.tests[0].expected[0].value = .value(.number(ExactDecimal(1)))
         #expect(profile.tests[0].failures(in: profile) == ["voltage.L1 is 231.4 instead of 1"])
     }
 
@@ -58,7 +58,7 @@ import Testing
         ),
         (
             "{quantity: voltage, at: 1, as: u16, unit: V, times: [ct]}",
-            "times is not in this version of the Modbus driver"
+            "voltage needs ct, which is no value of this profile"
         ),
     ])
     func `each mistake gets its sentence`(_ line: String, _ sentence: String) throws {

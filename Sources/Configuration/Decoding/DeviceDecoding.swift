@@ -5,7 +5,7 @@ struct DeviceDecoding {
     /// Keys of a device that are not the driver's.
     static let ownKeys = [
         "bus", "profile", "interval", "points", "groups", "was", "labels", "rating", "keep", "privacy", "windows",
-        "window_tolerance", "rated_power",
+        "window_tolerance", "windows_only", "rated_power",
     ]
     /// No meter measures faster than this, and no serial bus carries it.
     static let shortestInterval = Duration.milliseconds(10)
@@ -46,13 +46,10 @@ struct DeviceDecoding {
             expected: "the installation's limit with its unit such as 63 A, 25 kW or 2.5 m3/h")
         let keep = Self.keep(reader)
         let privacy: DeviceConfiguration.Privacy? = reader.choice("privacy")
-        let windows = windows(reader)
-        let tolerance =
-            windows.isEmpty && reader.node.entry("window_tolerance") == nil
-            ? {
-                _ = reader.value("window_tolerance", expected: ""); return Duration.seconds(10)
-            }()
-            : reader.duration("window_tolerance", default: "10s", atMost: .seconds(900)) ?? .seconds(10)
+        let windows = WindowDecoding(reader: reader, points: points)
+        let declared = windows.decode()
+        let tolerance = windows.tolerance(declared)
+        let windowsOnly = windows.isOnly(declared, privacy: privacy)
         let power = reader.quantity("rated_power", dimension: ["W"], expected: "a power such as 42 W")
         let options = NamedParts.driverOptions(reader, own: Self.ownKeys)
         let effective = YAMLEntry(
@@ -63,7 +60,7 @@ struct DeviceDecoding {
             name: source.name, position: source.position, bus: bus, profile: profile, interval: interval,
             points: points,
             groups: groups, was: was.map(\.text), labels: labels, rating: rating, keep: keep, privacy: privacy,
-            windows: windows, windowTolerance: tolerance, ratedPower: power, options: options, merged: source.merged)
+            windows: declared, windowTolerance: tolerance, windowsOnly: windowsOnly, ratedPower: power, options: options, merged: source.merged)
         return (device, effective)
     }
 
@@ -154,57 +151,5 @@ struct DeviceDecoding {
                     hint: Spelling.hint(for: text, among: ["billing", "telemetry"]))
             }
         }
-    }
-
-    private func windows(_ reader: MapReader) -> [WindowConfiguration] {
-        let expected = "a list such as [{every: 15min, points: [active_energy_import], values: [register]}]"
-        guard let node = reader.value("windows", expected: expected) else { return [] }
-        reader.keep("windows", node)
-        guard let items = node.items else {
-            reader.error(at: node.position, "`windows` is \(node.kindName); expected \(expected)")
-            return []
-        }
-        let windows = items.compactMap { window($0, reader) }
-        if !windows.isEmpty {
-            reader.warning(
-                at: node.position,
-                "`windows`: this version does not evaluate them yet; its points are sent as they are read")
-        }
-        return windows
-    }
-
-    private func window(_ node: YAMLNode, _ parent: MapReader) -> WindowConfiguration? {
-        let reader = MapReader(node, title: parent.title + ", windows", collector: collector, subject: parent.subject)
-        let every = reader.duration("every", atLeast: .seconds(60), atMost: .seconds(86_400))
-        if let every, 86_400_000 % every.wholeMilliseconds != 0 {
-            reader.error(
-                at: reader.node["every"]?.position ?? node.position,
-                "`every`: a day is no multiple of it; expected a period such as 15min or 1h")
-        }
-        let points = reader.texts("points", expected: "a list of points") ?? []
-        for point in points where !Names.isPoint(point.text) {
-            reader.error(
-                at: point.position,
-                "`points`: \"\(ScalarParser.shown(point.text))\" is no point; expected a name such as active_energy_import"
-            )
-        }
-        let words = WindowConfiguration.Value.allCases.map(\.rawValue)
-        let values =
-            (reader.texts("values", default: ["register"], expected: "a list of \(Printing.alternatives(words))") ?? [])
-            .compactMap {
-                word -> WindowConfiguration.Value? in
-                if let value = WindowConfiguration.Value(rawValue: word.text) { return value }
-                reader.error(
-                    at: word.position,
-                    "`values`: \"\(ScalarParser.shown(word.text))\" is unknown; expected \(Printing.alternatives(words))",
-                    hint: Spelling.hint(for: word.text, among: words))
-                return nil
-            }
-        for key in ["every", "points"] where reader.node.entry(key) == nil {
-            reader.error(at: node.position, "`\(key)` is missing; expected it in each window")
-        }
-        reader.finish()
-        guard let every else { return nil }
-        return WindowConfiguration(every: every, points: points.map(\.text), values: values, position: node.position)
     }
 }

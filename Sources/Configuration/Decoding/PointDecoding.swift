@@ -97,7 +97,6 @@ struct PointDecoding {
             ? {
                 _ = reader.value("raw", expected: "true or false"); return false
             }() : reader.flag("raw", default: false)
-        if raw { reader.warning(at: entry.keyPosition, "`raw`: this version does not send registers beside values") }
         reader.finish()
         return PointConfiguration(
             name: entry.key, position: entry.keyPosition, isExcluded: false, interval: interval,

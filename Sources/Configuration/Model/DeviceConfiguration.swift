@@ -30,6 +30,8 @@ public struct DeviceConfiguration: Sendable, Hashable {
     public let windows: [WindowConfiguration]
     /// A register read further than this from the end of its window is uncertain.
     public let windowTolerance: Duration
+    /// Nothing but the values of its windows leaves the gateway, and nothing else of it is kept.
+    public let windowsOnly: Bool
     /// Of a lamp at full light, in W.
     public let ratedPower: PhysicalQuantity?
     /// Keys that belong to the driver: a map.

@@ -12,6 +12,7 @@ public enum DriverMain {
     ///
     /// stdout is moved out of the way first: whatever a library prints goes to stderr and cannot corrupt the stream.
     public static func run(_ type: (some BusDriver).Type) -> Never {
+        candela_one_heap()
         signal(SIGPIPE, SIG_IGN)
         let output = fcntl(1, F_DUPFD_CLOEXEC, 3)
         let input = fcntl(0, F_DUPFD_CLOEXEC, 3)

@@ -30,6 +30,13 @@ public final class StreamOutlet: DriverOutlet {
     public func samples(device: UInt32, _ samples: [Sample]) {
         var rest = samples[...]
         while !rest.isEmpty {
+            if let frame = SampleFrame.bytes(
+                device: device, samples: rest.prefix(Self.rowsPerMessage), version: DriverProtocolLimits.version)
+            {
+                send(frame: frame)
+                rest = rest.dropFirst(Self.rowsPerMessage)
+                continue
+            }
             let part = rest.prefix(Self.rowsPerMessage).map(Self.bounded)
             rest = rest.dropFirst(Self.rowsPerMessage)
             var message = DriverFromDriver()
@@ -86,17 +93,25 @@ public final class StreamOutlet: DriverOutlet {
     func send(_ message: DriverFromDriver) {
         var message = message
         message.version = DriverProtocolLimits.version
-        guard let bytes: [UInt8] = try? message.serializedBytes() else {
+        guard var bytes: [UInt8] = try? message.serializedBytes() else {
             log("a message to the runtime cannot be encoded and is left out")
             return
+        }
+        if bytes.count > DriverProtocolLimits.fromDriver, case .configured? = message.message {
+            message.configured.sharePoints()
+            bytes = (try? message.serializedBytes()) ?? bytes
         }
         guard bytes.count <= DriverProtocolLimits.fromDriver else {
             log("a message of \(bytes.count) bytes to the runtime is over the limit and is left out")
             return
         }
+        send(frame: LengthDelimited.frame(bytes))
+    }
+
+    private func send(frame: [UInt8]) {
         let failure: Int32? = isBroken.withLock { broken in
             guard !broken else { return nil }
-            let error = Self.writeAll(LengthDelimited.frame(bytes), to: descriptor)
+            let error = Self.writeAll(frame, to: descriptor)
             guard error != 0 else { return nil }
             broken = true
             return error

@@ -10,12 +10,30 @@ actor BusDesk {
     private var supervisors: [String: DriverSupervisor] = [:]
     private var heartbeats: [String: DriverHeartbeat] = [:]
     private var states: [String: BusState] = [:]
+    private var toldClock: ClockStatus?
 
     func add(_ supervisor: DriverSupervisor) { supervisors[supervisor.bus] = supervisor }
 
     var all: [DriverSupervisor] { supervisors.values.sorted { $0.bus < $1.bus } }
 
     subscript(bus: String) -> DriverSupervisor? { supervisors[bus] }
+
+    /// Drivers align what they read to UTC; nobody corrects them in between.
+    private static let clockTolerance: Int64 = 1_000_000
+
+    /// Tells every driver where UTC stands, when that has changed.
+    func tell(clock: ClockStatus) async {
+        if let told = toldClock, told.isTrusted == clock.isTrusted,
+            abs(told.offset - clock.offset) <= Self.clockTolerance
+        {
+            return
+        }
+        toldClock = clock
+        var message = DriverSetClock()
+        message.utcMinusBootNs = clock.offset
+        message.trusted = clock.isTrusted
+        for supervisor in all { await supervisor.send(clock: message) }
+    }
 
     func note(_ heartbeat: DriverHeartbeat, bus: String) { heartbeats[bus] = heartbeat }
     func note(_ state: BusState, bus: String) { states[bus] = state }

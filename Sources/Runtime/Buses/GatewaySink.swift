@@ -13,6 +13,7 @@ struct GatewaySink: DriverSink {
     let lighting: LightingService
     let events: EventDesk
     let state: StateStore
+    let traces: TraceDesk
     let clock: GatewayClock
     let log: Logger
 
@@ -32,7 +33,7 @@ struct GatewaySink: DriverSink {
         case .heartbeat(let heartbeat): await buses.note(heartbeat, bus: bus)
         case .event(let event): await take(event, of: bus)
         case .remember(let memory): await remember(memory, of: bus)
-        case .trace: break
+        case .trace(let record): traces.take(record, of: bus)
         case .gone(let reason):
             await lighting.lost(lamps: lamps(of: bus))
             await devices.gone(bus: bus, reason: reason)

@@ -132,8 +132,8 @@ actor CommandRouter {
     func tellRead(of device: String, by origin: CommandOrigin) async {
         await events.tell(
             Event(
-                kind: EventKind.command, device: device, severity: .info,
-                detail: ["by": .string(origin.by), "action": "read", "household": true], occurred: clock.now()))
+                kind: EventKind.householdRead, device: device, severity: .info,
+                detail: ["by": .string(origin.by)], occurred: clock.now()))
     }
 
     // MARK: - Carrying out

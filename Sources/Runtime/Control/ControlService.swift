@@ -17,6 +17,11 @@ struct ControlService: Sendable {
     let router: CommandRouter
     let buses: BusDesk
     let report: StatusReport
+    let events: EventDesk
+    let journal: EventJournal
+    let traces: TraceDesk
+    let clock: GatewayClock
+    let catalog: DriverCatalog
 
     func answer(
         _ request: ControlRequest, _ peer: ControlPeer, _ send: @escaping ControlServer.ControlReplySender
@@ -34,7 +39,16 @@ struct ControlService: Sendable {
         case .watch(let wanted)?:
             await watch(wanted, reply, send)
             return
-        case .task?, .trace?, .statistics?, .exchange?, .events?, nil:
+        case .task(let wanted)?:
+            await task(wanted, peer, reply, send)
+            return
+        case .trace(let wanted)?:
+            await trace(wanted, reply, send)
+            return
+        case .statistics(let wanted)?: await statistics(wanted, into: &reply)
+        case .events(let wanted)?: await events(wanted, into: &reply)
+        case .exchange(let wanted)?: await exchange(wanted, peer, into: &reply)
+        case nil:
             reply.failure = Self.failure(
                 1, "the daemon does not know this request", "use the candela program of the same version as the daemon")
         }

@@ -48,6 +48,25 @@ actor StatusReport {
         counts = [(started, 0)]
     }
 
+    /// Requests and failures of all devices, once a minute, the oldest a quarter of an hour back.
+    private var counters: [(at: BootInstant, devices: [String: (requests: UInt64, failures: UInt64)])] = []
+    private static let counterInterval: Duration = .seconds(60)
+    private static let counterSpan: Duration = .seconds(900)
+
+    /// Called now and then; keeps the counters from which recent error rates are made.
+    func noteCounters() async {
+        let now = clock.now()
+        if let last = counters.last, now.duration(since: last.at) < Self.counterInterval { return }
+        let records = await devices.all
+        counters.append(
+            (
+                now,
+                Dictionary(
+                    records.map { ($0.name, ($0.requests, $0.failures)) }, uniquingKeysWith: { first, _ in first })
+            ))
+        while counters.count > 1, now.duration(since: counters[1].at) >= Self.counterSpan { counters.removeFirst() }
+    }
+
     func use(_ uplinks: [AssembledUplink]) { self.uplinks = uplinks }
 
     func status() async -> ControlStatus {
@@ -223,6 +242,13 @@ actor StatusReport {
         info.failures = record.failures
         info.missedIntervals = record.missedIntervals
         info.lastAnswerS = record.lastAnswer.map { max(0, now.duration(since: $0).inSeconds) } ?? -1
+        info.profileVersion = record.profileVersion
+        info.facts = record.facts.map { "\($0.name) \($0.value)" }
+        if let oldest = counters.first, let before = oldest.devices[record.name], record.requests >= before.requests {
+            info.recentRequests = record.requests - before.requests
+            info.recentFailures = record.failures >= before.failures ? record.failures - before.failures : 0
+            info.recentS = now.duration(since: oldest.at).inSeconds
+        }
         info.isLamp = record.isLamp
         info.household = record.isHousehold
         if withPoints, !record.isHousehold {

@@ -43,23 +43,58 @@ public enum ConfigureMessage {
         message.options = DriverNode(device.options)
         message.intervalMs = milliseconds(device.interval)
         message.onlyListed = device.points.onlyListed
+        let boundaries = boundaries(of: device)
         message.points = device.points.points.map { point in
             var request = DriverPointRequest()
             request.point = point.name
             request.intervalMs = milliseconds(point.interval)
             request.excluded = point.isExcluded
+            request.raw = point.raw
+            request.boundaryMs = boundaries[point.name] ?? 0
             return request
+        }
+        for (point, boundary) in boundaries.sorted(by: { $0.key < $1.key }) where device.points[point] == nil {
+            var request = DriverPointRequest()
+            request.point = point
+            request.boundaryMs = boundary
+            message.points.append(request)
         }
         return message
     }
+
+    /// Which points are read at which multiples of UTC: registers at the end of each of their periods.
+    ///
+    /// A point with several periods is read at every multiple of what divides them all: at each end, and seldom in vain.
+    private static func boundaries(of device: DeviceConfiguration) -> [String: UInt64] {
+        var found: [String: UInt64] = [:]
+        for window in device.windows where window.values.contains(.register) {
+            let period = milliseconds(window.every)
+            for point in window.points { found[point] = commonDivisor(found[point] ?? period, period) }
+        }
+        return found
+    }
+
+    private static func commonDivisor(_ a: UInt64, _ b: UInt64) -> UInt64 { b == 0 ? a : commonDivisor(b, a % b) }
 
     private static func milliseconds(_ interval: Duration?) -> UInt64 {
         interval.map { UInt64(max(1, $0.wholeMilliseconds)) } ?? 0
     }
 
-    /// A driver's diagnostics as places in the files a person wrote.
+    /// A driver's diagnostics as places in the files a person wrote, and what does not fit the points it describes.
     public static func diagnostics(
         of answer: DriverConfigured, bus: BusConfiguration, in configuration: GatewayConfiguration
+    ) -> [Diagnostic] {
+        let devices = configuration.devices(onBus: bus.name)
+        let unfit = answer.devices.flatMap { description -> [Diagnostic] in
+            guard description.usable, Int(description.index) < devices.count else { return [] }
+            return BillingCheck.diagnostics(
+                of: devices[Int(description.index)], points: description.points.map(\.telemetry))
+        }
+        return said(answer, bus, configuration) + unfit
+    }
+
+    private static func said(
+        _ answer: DriverConfigured, _ bus: BusConfiguration, _ configuration: GatewayConfiguration
     ) -> [Diagnostic] {
         answer.diagnostics.map { said in
             let severity: Diagnostic.Severity = said.severity == .warning ? .warning : .error

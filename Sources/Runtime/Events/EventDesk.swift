@@ -7,11 +7,23 @@ actor EventDesk {
     private let outbox: Outbox
     private let clock: GatewayClock
     private let log: Logger
+    /// Devices whose values show how people live: the log says what happened to them and no number.
+    private let households: Set<String>
+    private let journal: EventJournal?
     private var book = AlarmBook()
+    /// Of a household's event these words of its detail stand in the log: none of them holds a value.
+    private static let harmless: Set<String> = [
+        "bus", "address", "detail", "reason", "because", "by", "action", "point", "epoch", "cause", "windows", "until",
+    ]
     /// Ends each wait of ``changes()`` when the list of alarms changed.
     private var listeners: [AsyncStream<Void>.Continuation] = []
 
-    init(outbox: Outbox, clock: GatewayClock, log: Logger) {
+    /// - Parameter journal: keeps events for people on site.
+    init(
+        households: Set<String> = [], outbox: Outbox, journal: EventJournal? = nil, clock: GatewayClock, log: Logger
+    ) {
+        self.households = households
+        self.journal = journal
         self.outbox = outbox
         self.clock = clock
         self.log = log
@@ -28,14 +40,28 @@ actor EventDesk {
 
     /// Something happened.
     func tell(_ event: Event) async {
-        write(event)
-        await outbox.append(events: [event])
+        await tell([event])
     }
 
     func tell(_ events: [Event]) async {
         guard !events.isEmpty else { return }
         events.forEach(write)
+        await journal?.note(events.map(local))
         await outbox.append(events: events)
+    }
+
+    /// What the normalisation tells: happenings, and conditions that begin or end.
+    func take(_ events: [Event]) async {
+        for event in events {
+            switch event.active {
+            case true?:
+                await raise(
+                    event.id, kind: event.kind, device: event.device, point: event.point, severity: event.severity,
+                    detail: event.detail)
+            case false?: await clear(event.id, detail: event.detail)
+            case nil: await tell(event)
+            }
+        }
     }
 
     /// A condition begins; nothing happens when it holds already.
@@ -60,11 +86,22 @@ actor EventDesk {
     private func write(_ event: Event) {
         let state = event.active.map { $0 ? " begins" : " ends" } ?? ""
         let subject = event.device.map { " \($0)" } ?? ""
-        let line = "\(event.kind)\(state)\(subject) \(event.detail)"
+        let line = "\(event.kind)\(state)\(subject) \(local(event).detail)"
         switch event.severity {
         case .info: log.info("\(line)")
         case .warning: log.warning("\(line)")
         case .alarm: event.active == false ? log.notice("\(line)") : log.error("\(line)")
         }
+    }
+
+    /// As it may stand on this machine: of a household without its numbers.
+    private func local(_ event: Event) -> Event {
+        guard let device = event.device, households.contains(device), case .object(let members) = event.detail else {
+            return event
+        }
+        return Event(
+            id: event.id, kind: event.kind, device: device, point: event.point, severity: event.severity,
+            active: event.active, detail: .object(members.filter { Self.harmless.contains($0.key) }),
+            occurred: event.occurred)
     }
 }

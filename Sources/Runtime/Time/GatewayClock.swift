@@ -1,4 +1,5 @@
 import CLinux
+import Normalization
 import Synchronization
 public import Telemetry
 
@@ -134,6 +135,15 @@ public final class GatewayClock: Sendable {
             }
         }
         return answer(.unsynchronised, "none", nil)
+    }
+
+    /// The same for the normalisation, which has no clock of its own.
+    func forNormalization(billingError: Duration) -> NormalizerClock {
+        let status = status()
+        // A clock that is taken as right by order has no error that anybody could estimate.
+        let error = status.error ?? (status.quality == .synchronised ? .zero : nil)
+        return NormalizerClock(
+            boot: boot, offset: status.offset, isTrusted: status.isTrusted, error: error, billingError: billingError)
     }
 
     private func aged(

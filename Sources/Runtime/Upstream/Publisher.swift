@@ -1,4 +1,5 @@
 import Configuration
+import DriverProtocol
 import Logging
 import Normalization
 import Outbox
@@ -156,18 +157,31 @@ actor Publisher {
         let device = record.configuration
         var extra: [JSONValue.Member] = [.init("address", .string(record.address))]
         if let rating = device.rating { extra.append(.init("rating", .string(rating.description))) }
-        for key in ["ct_ratio", "vt_ratio", "invert", "pulse"] {
-            if let value = device.options[key]?.scalar { extra.append(.init(key, .string(value))) }
+        // Facts that a bill depends on; the driver names those in force, whether a person or the profile set them.
+        let reserved = Set(extra.map(\.key) + ["windows", "window_tolerance", "privacy"])
+        for fact in record.facts where !reserved.contains(fact.name) {
+            extra.append(.init(fact.name, .string(fact.value)))
         }
-        var serial: String?
-        if case .text(let text)? = record.normalizer.latest(of: "serial_number")?.value { serial = text }
-        if case .number(let number)? = record.normalizer.latest(of: "serial_number")?.value {
-            serial = number.description
+        if let privacy = device.privacy { extra.append(.init("privacy", .string(privacy.rawValue))) }
+        if !device.windows.isEmpty {
+            extra.append(.init("windows", .array(device.windows.map(Self.describe))))
+            extra.append(.init("window_tolerance", Self.seconds(device.windowTolerance)))
         }
         return DeviceDirectory.Device(
             name: device.name, was: device.was, bus: device.bus, driver: configuration.bus(device.bus)?.driver ?? "",
             profile: device.profile ?? "", profileVersion: record.profileVersion.isEmpty ? nil : record.profileVersion,
-            labels: device.labels.map { .init($0.name, .string($0.value)) }, serial: serial, groups: device.groups,
+            labels: device.labels.map { .init($0.name, .string($0.value)) }, serial: record.serial, groups: device.groups,
             points: record.points, extra: extra)
+    }
+
+    private static func describe(_ window: WindowConfiguration) -> JSONValue {
+        [
+            "every": seconds(window.every), "points": .array(window.points.map(JSONValue.string)),
+            "values": .array(window.values.map { .string($0.rawValue) }),
+        ]
+    }
+
+    private static func seconds(_ duration: Duration) -> JSONValue {
+        .number(ExactDecimal(mantissa: duration.wholeMilliseconds, exponent: -3).normalized)
     }
 }

@@ -44,6 +44,7 @@ MAP = [
      "active_power_import_demand_max active_power_export_demand active_power_export_demand_max"),
     (0x0064, "V.A", "apparent_power_demand apparent_power_demand_max"),
     (0x0068, "A", "current_demand.N current_demand_max.N"),
+    (0x006c, "var", "reactive_power_demand reactive_power_demand_max"),
     (0x00c8, "V", "voltage.L1-L2 voltage.L2-L3 voltage.L3-L1 voltage.avg-LL"),
     (0x00e0, "A", "current.N"),
     (0x00ea, "%", "voltage_thd.L1 voltage_thd.L2 voltage_thd.L3 current_thd.L1 current_thd.L2 current_thd.L3"),
@@ -62,6 +63,10 @@ MAP = [
      "reactive_energy_import.L1 reactive_energy_import.L2 reactive_energy_import.L3 "
      "reactive_energy_export.L1 reactive_energy_export.L2 reactive_energy_export.L3 "
      "reactive_energy_total.L1 reactive_energy_total.L2 reactive_energy_total.L3"),
+    (0x0180, "kW.h", "active_energy_total_partial"),
+    (0x0182, "kvar.h", "reactive_energy_total_partial"),
+    (0x0184, "kW.h", "active_energy_import_partial active_energy_export_partial"),
+    (0x0500, "W", "active_power_import active_power_export"),
 ]
 SERIAL_NUMBER = 0xFC00
 
@@ -88,7 +93,7 @@ def number(draw, unit):
 
 def image(seed):
     draw = random.Random(seed)
-    registers, values = [0] * 400, {}
+    registers, values = [0] * 0x0600, {}
     for first, unit, names in MAP:
         for index, name in enumerate(names.split()):
             value = number(draw, unit)

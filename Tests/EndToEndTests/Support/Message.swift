@@ -29,6 +29,22 @@ struct ReceivedReading: Sendable, Hashable, CustomStringConvertible {
     let unit: String?
     let quality: String
     let reason: String?
+    let epoch: Int?
+    /// Of a window: UTC texts.
+    let period: (start: String, end: String)?
+    let window: String?
+    let raw: String?
+
+    static func == (a: ReceivedReading, b: ReceivedReading) -> Bool {
+        a.stream == b.stream && a.sequence == b.sequence && a.device == b.device && a.n == b.n && a.value == b.value
+            && a.description == b.description
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(stream)
+        hasher.combine(device)
+        hasher.combine(n)
+    }
 
     init(_ json: JSONValue, of message: Message) {
         stream = message.stream
@@ -41,6 +57,14 @@ struct ReceivedReading: Sendable, Hashable, CustomStringConvertible {
         unit = json["unit"]?.text
         quality = json["quality"]?.text ?? ""
         reason = json["reason"]?.text
+        epoch = json["epoch"]?.integer
+        window = json["window"]?.text
+        raw = json["raw"]?.text
+        if let start = json["period"]?["start"]?.text, let end = json["period"]?["end"]?.text {
+            period = (start, end)
+        } else {
+            period = nil
+        }
     }
 
     /// Seconds since midnight UTC, from `time`; tests that run across midnight get a day less, and say so by failing once.
@@ -48,6 +72,7 @@ struct ReceivedReading: Sendable, Hashable, CustomStringConvertible {
     var isGood: Bool { quality == "good" }
     var description: String {
         "\(device).\(point) n=\(n) \(time) \(value) \(unit ?? "") \(quality) \(reason ?? "") [\(sequence)]"
+            + (epoch.map { " epoch \($0)" } ?? "") + (period.map { " \($0.start)..\($0.end)" } ?? "")
     }
 }
 

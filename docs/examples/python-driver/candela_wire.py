@@ -16,7 +16,8 @@ MESSAGES = {
         1: ("version", "uint", False), 2: ("hello", "RuntimeHello", False), 3: ("configure", "Configure", False),
         4: ("start", "Empty", False), 5: ("query", "Query", False), 6: ("command", "Command", False),
         7: ("set_trace", "SetTrace", False), 8: ("statistics_request", "StatisticsRequest", False),
-        9: ("remembered", "Remembered", False), 10: ("shutdown", "Empty", False)},
+        9: ("remembered", "Remembered", False), 10: ("shutdown", "Empty", False), 11: ("task", "Task", False),
+        12: ("cancel_task", "CancelTask", False), 13: ("set_clock", "SetClock", False)},
     "Empty": {},
     "RuntimeHello": {1: ("runtime_version", "text", False)},
     "Configure": {
@@ -27,7 +28,9 @@ MESSAGES = {
         1: ("index", "uint", False), 2: ("name", "text", False), 3: ("profile", "text", False),
         4: ("options", "Node", False), 5: ("interval_ms", "uint", False), 6: ("points", "PointRequest", True),
         7: ("only_listed", "uint", False)},
-    "PointRequest": {1: ("point", "text", False), 2: ("interval_ms", "uint", False), 3: ("excluded", "uint", False)},
+    "PointRequest": {
+        1: ("point", "text", False), 2: ("interval_ms", "uint", False), 3: ("excluded", "uint", False),
+        4: ("raw", "uint", False), 5: ("boundary_ms", "uint", False)},
     "Profile": {1: ("name", "text", False), 2: ("source", "text", False), 3: ("content", "Node", False)},
     "Memory": {1: ("device", "text", False), 2: ("key", "text", False), 3: ("value", "bytes", False)},
     "Query": {
@@ -40,17 +43,21 @@ MESSAGES = {
     "SetTrace": {1: ("on", "uint", False)},
     "StatisticsRequest": {1: ("request", "uint", False)},
     "Remembered": {1: ("device", "text", False), 2: ("key", "text", False)},
+    "Task": {1: ("request", "uint", False), 2: ("name", "text", False), 3: ("arguments", "Node", False)},
+    "CancelTask": {1: ("request", "uint", False)},
+    "SetClock": {1: ("utc_minus_boot_ns", "uint", False), 2: ("trusted", "uint", False)},
     "FromDriver": {
         1: ("version", "uint", False), 2: ("hello", "DriverHello", False), 3: ("configured", "Configured", False),
         4: ("started", "Started", False), 5: ("start_failed", "StartFailed", False), 6: ("samples", "Samples", False),
         7: ("query_done", "QueryDone", False), 8: ("command_done", "CommandDone", False),
         9: ("device_state", "DeviceState", False), 10: ("heartbeat", "Heartbeat", False), 11: ("event", "Event", False),
         12: ("trace_record", "TraceRecord", False), 13: ("statistics", "Statistics", False),
-        14: ("remember", "Memory", False)},
+        14: ("remember", "Memory", False), 15: ("task_step", "TaskStep", False), 16: ("task_done", "TaskDone", False)},
     "DriverHello": {
         1: ("name", "text", False), 2: ("driver_version", "text", False), 3: ("protocol_version", "uint", False),
         4: ("actions", "text", True), 5: ("bus_options", "OptionDescription", True),
-        6: ("device_options", "OptionDescription", True), 7: ("stall_after_ms", "uint", False)},
+        6: ("device_options", "OptionDescription", True), 7: ("stall_after_ms", "uint", False),
+        8: ("tasks", "text", True)},
     "OptionDescription": {
         1: ("name", "text", False), 2: ("type", "text", False), 3: ("default_value", "text", False),
         4: ("help", "text", False), 5: ("required", "uint", False)},
@@ -62,18 +69,21 @@ MESSAGES = {
         4: ("path", "text", True), 5: ("message", "text", False), 6: ("at_key", "uint", False)},
     "DeviceDescription": {
         1: ("index", "uint", False), 2: ("usable", "uint", False), 3: ("points", "PointDescription", True),
-        4: ("profile_version", "text", False), 5: ("is_lamp", "uint", False), 6: ("address", "text", False)},
+        4: ("profile_version", "text", False), 5: ("is_lamp", "uint", False), 6: ("address", "text", False),
+        7: ("facts", "Fact", True)},
+    "Fact": {1: ("name", "text", False), 2: ("value", "text", False)},
     "PointDescription": {
         1: ("name", "text", False), 2: ("kind", "uint", False), 3: ("unit", "text", False),
         4: ("writable", "uint", False), 5: ("minimum", "Decimal", False), 6: ("maximum", "Decimal", False),
-        7: ("rollover", "Decimal", False), 8: ("obis", "text", False), 9: ("interval_ms", "uint", False)},
+        7: ("rollover", "Decimal", False), 8: ("obis", "text", False), 9: ("interval_ms", "uint", False),
+        10: ("basis", "text", False), 11: ("derived", "uint", False), 12: ("identity", "uint", False)},
     "Started": {1: ("port", "text", False)},
     "StartFailed": {1: ("retriable", "uint", False), 2: ("message", "text", False)},
     "Samples": {
         1: ("device", "uint", False), 2: ("boot_ns", "uint", False), 3: ("point", "uint", True),
         4: ("offset_ns", "uint", True), 5: ("quality", "uint", True), 6: ("kind", "uint", True),
         7: ("mantissa", "sint", True), 8: ("exponent", "sint", True), 9: ("flag", "uint", True),
-        10: ("text", "text", True)},
+        10: ("text", "text", True), 11: ("raw", "bytes", True)},
     "QueryDone": {1: ("request", "uint", False), 2: ("samples", "Samples", False), 3: ("failure", "text", False)},
     "CommandDone": {
         1: ("request", "uint", False), 2: ("outcome", "uint", False), 3: ("reason", "text", False),
@@ -91,12 +101,23 @@ MESSAGES = {
         7: ("boot_ns", "uint", False)},
     "TraceRecord": {
         1: ("boot_ns", "uint", False), 2: ("sent", "uint", False), 3: ("data", "bytes", False),
-        4: ("text", "text", False)},
+        4: ("text", "text", False), 5: ("has_device", "uint", False), 6: ("device", "uint", False),
+        7: ("failed", "uint", False)},
+    "TaskStep": {1: ("request", "uint", False), 2: ("content", "Node", False)},
+    "TaskDone": {1: ("request", "uint", False), 2: ("failure", "text", False), 3: ("result", "Node", False)},
     "Statistics": {
         1: ("request", "uint", False), 2: ("window_us", "uint", False), 3: ("data_us", "uint", False),
         4: ("silence_us", "uint", False), 5: ("waiting_us", "uint", False), 6: ("sick_us", "uint", False),
         7: ("requests", "uint", False), 8: ("answers", "uint", False), 9: ("timeouts", "uint", False),
-        10: ("broken_frames", "uint", False), 11: ("exceptions", "uint", False)},
+        10: ("broken_frames", "uint", False), 11: ("exceptions", "uint", False), 12: ("late_answers", "uint", False),
+        13: ("foreign_answers", "uint", False), 14: ("echoes", "uint", False),
+        15: ("devices", "DeviceStatistics", True)},
+    "DeviceStatistics": {
+        1: ("device", "uint", False), 2: ("requests", "uint", False), 3: ("answers", "uint", False),
+        4: ("timeouts", "uint", False), 5: ("broken_frames", "uint", False), 6: ("exceptions", "uint", False),
+        7: ("latency_p50_us", "uint", False), 8: ("latency_p95_us", "uint", False),
+        9: ("latency_p99_us", "uint", False), 10: ("latency_max_us", "uint", False),
+        11: ("timeout_us", "uint", False), 12: ("missed_intervals", "uint", False), 13: ("bus_us", "uint", False)},
     "Decimal": {1: ("mantissa", "sint", False), 2: ("exponent", "sint", False)},
     "Value": {1: ("number", "Decimal", False), 2: ("flag", "uint", False), 3: ("text", "text", False)},
     "Node": {
@@ -266,3 +287,18 @@ def plain(node):
     if "map" in node:
         return {entry.get("key", ""): plain(entry.get("value")) for entry in node["map"].get("entries", [])}
     return node.get("number", node.get("text"))
+
+
+def node(value):
+    """Python values as a Node."""
+    if value is None:
+        return {"null": {}}
+    if isinstance(value, bool):
+        return {"flag": value}
+    if isinstance(value, (int, float)):
+        return {"number": str(value)}
+    if isinstance(value, (list, tuple)):
+        return {"list": {"items": [node(item) for item in value]}}
+    if isinstance(value, dict):
+        return {"map": {"entries": [{"key": key, "value": node(item)} for key, item in value.items()]}}
+    return {"text": str(value)}

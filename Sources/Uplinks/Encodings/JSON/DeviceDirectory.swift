@@ -110,6 +110,9 @@ public struct DeviceDirectory: Sendable {
         if let minimum = point.minimum { json.member("minimum", .number(minimum)) }
         if let maximum = point.maximum { json.member("maximum", .number(maximum)) }
         if let rollover = point.rollover { json.member("rollover", .number(rollover)) }
+        if !point.basis.isEmpty { json.member("basis", .string(point.basis)) }
+        if point.isDerived { json.member("derived", .bool(true)) }
+        if point.isIdentity { json.member("identity", .bool(true)) }
         let seconds = ExactDecimal(mantissa: point.interval.wholeMilliseconds, exponent: -3).normalized
         json.member("interval", .number(seconds))
         json.endObject()

@@ -4,38 +4,97 @@ extension JSONEncoding {
     func encode(_ readings: [Reading], of batch: Batch, context: EncodingContext) -> [EncodedMessage] {
         let chosen = context.devices.map { devices in readings.filter { devices.contains($0.device) } } ?? readings
         guard !chosen.isEmpty else { return [] }
-        let times = TimeNames(chosen.map(\.acquired), boot: batch.boot, context: context)
-        var names = QuotedNames()
+        var times = TimeNames(chosen.lazy.map(\.acquired), boot: batch.boot, context: context)
         var items = EncodedItems()
-        items.text.reserveCapacity(chosen.count * 192)
-        for (index, reading) in chosen.enumerated() {
-            items.begin()
-            items.text += "{\"device\":".utf8
-            items.text += names.quoted(reading.device)
-            items.text += ",\"point\":".utf8
-            items.text += names.quoted(reading.point)
-            items.text += ",\"n\":".utf8
-            items.text += JSONValue.integer(reading.n).description.utf8
-            items.text.append(UInt8(ascii: ","))
-            let timeLength = times.append(index, to: &items.text)
-            items.text += "\"value\":".utf8
-            items.text.append(value: reading.value)
-            if !reading.unit.isEmpty {
-                items.text += ",\"unit\":".utf8
-                items.text += names.quoted(reading.unit)
-            }
-            items.text += ",\"quality\":\"".utf8
-            items.text += reading.quality.grade.name.utf8
-            items.text.append(UInt8(ascii: "\""))
-            if reading.quality.reason != .none {
-                items.text += ",\"reason\":\"".utf8
-                items.text += reading.quality.reason.name.utf8
-                items.text.append(UInt8(ascii: "\""))
-            }
-            items.text.append(UInt8(ascii: "}"))
-            items.end(timeLength: timeLength)
+        items.reserve(chosen.count)
+        var json = JSONBytes(reserving: chosen.count * 192)
+        for reading in chosen {
+            items.begin(at: json.count)
+            let timeLength = append(reading, times.member(for: reading.acquired), to: &json)
+            items.end(at: json.count, timeLength: timeLength)
+            json.append(UInt8(ascii: ","))
         }
+        items.text = json.bytes
+        items.text.removeLast()
         return messages(items, named: "readings", of: batch, clock: times.quality, context: context)
+    }
+
+    /// - Returns: the length of its time, which is cut by its bound and not by what it happens to be.
+    private func append(_ reading: Reading, _ time: [UInt8], to json: inout JSONBytes) -> Int {
+        let identity = reading.identity
+        if identity.isPlainText {
+            json.append("{\"device\":\"")
+            json.append(plain: identity.device)
+            json.append("\",\"point\":\"")
+            json.append(plain: identity.point)
+            json.append("\",\"n\":")
+        } else {
+            json.append("{\"device\":")
+            json.append(quoted: identity.device)
+            json.append(",\"point\":")
+            json.append(quoted: identity.point)
+            json.append(",\"n\":")
+        }
+        if reading.n <= 1 << 53 {
+            json.append(reading.n)
+        } else {
+            json.append(quoted: String(reading.n))
+        }
+        json.append(UInt8(ascii: ","))
+        json.append(time)
+        json.append("\"value\":")
+        json.append(reading.value)
+        if !identity.unit.isEmpty {
+            if identity.isPlainText {
+                json.append(",\"unit\":\"")
+                json.append(plain: identity.unit)
+                json.append(UInt8(ascii: "\""))
+            } else {
+                json.append(",\"unit\":")
+                json.append(quoted: identity.unit)
+            }
+        }
+        if reading.quality == .good {
+            json.append(",\"quality\":\"good\"")
+        } else {
+            json.append(",\"quality\":\"")
+            json.append(plain: reading.quality.grade.name)
+            json.append(UInt8(ascii: "\""))
+            if reading.quality.reason != .none {
+                json.append(",\"reason\":\"")
+                json.append(plain: reading.quality.reason.name)
+                json.append(UInt8(ascii: "\""))
+            }
+        }
+        if reading.epoch > 0 {
+            json.append(",\"epoch\":")
+            json.append(UInt64(reading.epoch))
+        }
+        if !reading.isPlain { appendExtra(reading, to: &json) }
+        json.append(UInt8(ascii: "}"))
+        return time.count
+    }
+
+    private func appendExtra(_ reading: Reading, to json: inout JSONBytes) {
+        if let period = reading.period {
+            json.append(",\"period\":{\"start\":\"")
+            json.append(plain: UTCInstant(seconds: period.start).description)
+            json.append("\",\"end\":\"")
+            json.append(plain: UTCInstant(seconds: period.end).description)
+            json.append("\"}")
+            // A register at a period's end is what a period means unless something else is said.
+            if period.kind != .register {
+                json.append(",\"window\":\"")
+                json.append(plain: period.kind.name)
+                json.append(UInt8(ascii: "\""))
+            }
+        }
+        let raw = reading.raw
+        if !raw.isEmpty {
+            json.append(",\"raw\":\"")
+            json.append(hexadecimal: raw)
+            json.append(UInt8(ascii: "\""))
+        }
     }
 
     func encode(_ events: [Event], of batch: Batch, context: EncodingContext) -> [EncodedMessage] {
@@ -44,12 +103,13 @@ extension JSONEncoding {
             return devices.contains(device)
         }
         guard !chosen.isEmpty else { return [] }
-        let times = TimeNames(chosen.map(\.occurred), boot: batch.boot, context: context)
+        var times = TimeNames(chosen.lazy.map(\.occurred), boot: batch.boot, context: context)
         var items = EncodedItems()
-        for (index, event) in chosen.enumerated() {
+        for event in chosen {
             items.begin()
             items.text.append(UInt8(ascii: "{"))
-            let timeLength = times.append(index, to: &items.text)
+            let time = times.member(for: event.occurred)
+            items.text += time
             var json = JSONWriter(reserving: 256)
             json.member("kind", .string(event.kind))
             if !event.id.isEmpty { json.member("id", .string(event.id)) }
@@ -60,7 +120,7 @@ extension JSONEncoding {
             json.member("detail", event.detail)
             items.text += json.bytes
             items.text.append(UInt8(ascii: "}"))
-            items.end(timeLength: timeLength)
+            items.end(timeLength: time.count)
         }
         return messages(items, named: "events", of: batch, clock: times.quality, context: context)
     }
@@ -71,13 +131,14 @@ extension JSONEncoding {
             return devices.contains(result.device) || context.isOwnCommand(result.id)
         }
         guard !chosen.isEmpty else { return [] }
-        let times = TimeNames(chosen.map(\.finished), boot: batch.boot, context: context)
+        var times = TimeNames(chosen.lazy.map(\.finished), boot: batch.boot, context: context)
         var items = EncodedItems()
         var responses: [CommandResponse] = []
-        for (index, result) in chosen.enumerated() {
+        for result in chosen {
             items.begin()
             items.text.append(UInt8(ascii: "{"))
-            let timeLength = times.append(index, to: &items.text)
+            let time = times.member(for: result.finished)
+            items.text += time
             var json = JSONWriter(reserving: 256)
             json.member("id", .string(result.id))
             json.member("device", .string(result.device))
@@ -86,14 +147,16 @@ extension JSONEncoding {
             items.text += json.bytes
             if let value = result.value {
                 items.text += ",\"value\":".utf8
-                items.text.append(value: value)
+                var text = JSONBytes(reserving: 64)
+                text.append(value)
+                items.text += text.bytes
                 if let unit = result.unit, !unit.isEmpty {
                     items.text += ",\"unit\":".utf8
                     items.text += JSONValue.string(unit).description.utf8
                 }
             }
             items.text.append(UInt8(ascii: "}"))
-            items.end(timeLength: timeLength)
+            items.end(timeLength: time.count)
             responses.append(CommandResponse(id: result.id, payload: items.lastItem))
         }
         return messages(
@@ -105,29 +168,18 @@ extension EncodedItems {
     var lastItem: [UInt8] { Array(text[(starts.last ?? 0)...]) }
 }
 
-/// Names with quotes and escapes: the same few stand in every batch.
-private struct QuotedNames {
-    private var known: [String: [UInt8]] = [:]
-
-    mutating func quoted(_ name: String) -> [UInt8] {
-        if let text = known[name] { return text }
-        let text = Array(JSONValue.string(name).description.utf8)
-        known[name] = text
-        return text
-    }
-}
-
-extension [UInt8] {
+extension JSONBytes {
     /// Integers up to 2^53 and all fractions are JSON numbers, larger integers strings: most readers of JSON would silently round them.
-    fileprivate mutating func append(value: Value?) {
+    fileprivate mutating func append(_ value: Value?) {
         switch value {
-        case nil: self += "null".utf8
-        case .flag(let flag)?: self += (flag ? "true" : "false").utf8
-        case .text(let text)?: self += JSONValue.string(text).description.utf8
+        case nil: append("null")
+        case .flag(true)?: append("true")
+        case .flag(false)?: append("false")
+        case .text(let text)?: append(quoted: text)
         case .number(let number)?:
             let isLarge = number.exponent >= 0 && (number.integer.map { $0.magnitude > 1 << 53 } ?? false)
             if isLarge { append(UInt8(ascii: "\"")) }
-            self += number.description.utf8
+            append(number)
             if isLarge { append(UInt8(ascii: "\"")) }
         }
     }

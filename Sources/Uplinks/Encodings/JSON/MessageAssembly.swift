@@ -12,15 +12,25 @@ struct EncodedItems {
     /// The longest member that names a time: `"time":"2026-11-21T16:04:05.250Z",` or `"uptime":9223372036.854,`.
     static let timeBound = 35
 
+    mutating func reserve(_ count: Int) {
+        starts.reserveCapacity(count)
+        bounds.reserveCapacity(count)
+    }
+
+    /// For items that are written elsewhere and become ``text`` as a whole: one begins at this offset.
+    mutating func begin(at offset: Int) { starts.append(offset) }
+
+    mutating func end(at offset: Int, timeLength: Int) {
+        bounds.append(offset - (starts.last ?? 0) - timeLength + Self.timeBound + 1)
+    }
+
     mutating func begin() {
         if !starts.isEmpty { text.append(UInt8(ascii: ",")) }
         starts.append(text.count)
     }
 
     /// Ends an item of which `timeLength` bytes name the time.
-    mutating func end(timeLength: Int) {
-        bounds.append(text.count - (starts.last ?? 0) - timeLength + Self.timeBound + 1)
-    }
+    mutating func end(timeLength: Int) { end(at: text.count, timeLength: timeLength) }
 
     /// The ranges of items that make a message each: as many as fit, in order. An item too large for any message goes alone.
     func cuts() -> [Range<Int>] {
@@ -85,33 +95,45 @@ extension JSONEncoding {
     }
 }
 
-/// Moments as a message names them.
+/// Moments as a message names them. Those that follow each other are mostly the same: what one exchange brought has one stamp.
 struct TimeNames {
-    private let resolved: [ResolvedTime]
-    private let instants: [BootInstant]
+    /// Each moment that differs from the one before it.
+    private var runs: [(instant: BootInstant, resolved: ResolvedTime)] = []
+    private var next = 0
+    private var current: BootInstant?
+    private var text: [UInt8] = []
     /// The worst quality among them: it holds for the whole message.
     let quality: ClockQuality
 
-    init(_ instants: [BootInstant], boot: String, context: EncodingContext) {
-        self.instants = instants
-        resolved = instants.map { context.resolve($0, boot) }
-        quality = resolved.map(\.quality).min { $0.rawValue < $1.rawValue } ?? .synchronised
+    init(_ instants: some Sequence<BootInstant>, boot: String, context: EncodingContext) {
+        var worst = ClockQuality.synchronised
+        var runs: [(instant: BootInstant, resolved: ResolvedTime)] = []
+        for instant in instants where runs.last?.instant != instant {
+            let resolved = context.resolve(instant, boot)
+            if resolved.quality.rawValue < worst.rawValue { worst = resolved.quality }
+            runs.append((instant, resolved))
+        }
+        self.runs = runs
+        quality = worst
     }
 
-    /// Appends `"time":"...",` or, while the clock is not trusted, `"uptime":...,`; returns its length.
-    func append(_ index: Int, to text: inout [UInt8]) -> Int {
-        let before = text.count
-        if quality != .unsynchronised, let utc = resolved[index].utc {
+    /// `"time":"...",` or, while the clock is not trusted, `"uptime":...,`. To be asked in the order of the moments given.
+    mutating func member(for instant: BootInstant) -> [UInt8] {
+        if current == instant { return text }
+        current = instant
+        text.removeAll(keepingCapacity: true)
+        let utc = runs[next].resolved.utc
+        next += 1
+        if quality != .unsynchronised, let utc {
             text += "\"time\":\"".utf8
             text.appendRFC3339(utc)
             text += "\",".utf8
         } else {
             text += "\"uptime\":".utf8
-            let milliseconds = instants[index].nanoseconds / 1_000_000
-            text += ExactDecimal(mantissa: milliseconds, exponent: -3).description.utf8
+            text += ExactDecimal(mantissa: instant.nanoseconds / 1_000_000, exponent: -3).description.utf8
             text.append(UInt8(ascii: ","))
         }
-        return text.count - before
+        return text
     }
 }
 

@@ -62,6 +62,7 @@ struct BusConfiguration {
             description.address = address
             description.profileVersion = profile?.version ?? ""
             if let built {
+                description.facts = profile.map { DeviceBuilder.facts(site, $0) } ?? []
                 description.points = built.descriptors.map { DriverPointDescription($0) }
                 if description.usable { devices.append(Self.planned(built, configure.memories)) }
             }
@@ -101,6 +102,7 @@ struct BusConfiguration {
                     learned.refused.contains(
                         LearnedRegisters.Place(table: $0.value.table, address: $0.value.address))
                 }.map(\.index))
+            device.decoder.refuse(device.plan.refused)
         }
         device.blocks = device.plan.blocks(device.points)
         return device

@@ -50,6 +50,7 @@ extension BusEngine {
             scheduler.addMissed(missed(index, since: since, at: moment), device: devices[index].index)
         }
         devices[index].offlineSince = nil
+        devices[index].decoder.forget()
         for slot in slots(of: index) { scheduler.release(slot, due: moment) }
         tellRefused(index)
     }
@@ -84,7 +85,8 @@ extension BusEngine {
         devices[index].probe.succeeded()
         devices[index].probe.failed(at: moment)
         for slot in slots(of: index) { scheduler.hold(slot) }
-        send(index, devices[index].points.map { ($0.index, .bad(.communication)) }, at: moment)
+        let visible = devices[index].points.filter { !$0.isHidden }
+        send(index, visible.map { ($0.index, .bad(.communication)) }, at: moment)
         tellState(index)
     }
 
@@ -123,9 +125,12 @@ extension BusEngine {
 
     private func learn(_ index: Int, refused points: [Int]) {
         devices[index].plan.refused.formUnion(points)
-        let names = points.map { devices[index].descriptors[$0].name }.joined(separator: ", ")
+        devices[index].decoder.refuse(points)
+        let names = points.map { devices[index].points[$0].value.name }.joined(separator: ", ")
         outlet.log("\(devices[index].name) refuses \(names): \(devices[index].lastFailure); it is not asked again")
-        send(index, points.map { ($0, .bad(.notSupported)) }, at: clock())
+        let visible = points.filter { !devices[index].points[$0].isHidden }
+        send(index, visible.map { ($0, .bad(.notSupported)) }, at: clock())
+        tellFindings(index)
         replan(index)
     }
 
@@ -139,7 +144,7 @@ extension BusEngine {
         replan(index)
     }
 
-    private func replan(_ index: Int) {
+    func replan(_ index: Int) {
         for slot in slots(of: index) { scheduler.remove(slot) }
         devices[index].bisections = [:]
         devices[index].planNumber += 1

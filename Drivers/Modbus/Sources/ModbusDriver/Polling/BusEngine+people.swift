@@ -33,11 +33,14 @@ extension BusEngine {
 
     private func read(_ index: Int, points: Set<Int>?, deadline: UInt64) throws(NoAnswer) -> [Sample] {
         let device = devices[index]
-        let wanted = device.points.filter { points?.contains($0.index) ?? true }
+        let needed = points.map { device.decoder.needed(for: $0) }
+        let wanted = device.points.filter { needed?.contains($0.index) ?? true }
             // One plan for all of them, whatever their intervals.
             .map { DevicePoint(index: $0.index, value: $0.value, interval: DeviceBuilder.standardInterval) }
         var samples = self.samples(
-            wanted.filter { device.plan.refused.contains($0.index) }.map { ($0.index, .bad(.notSupported)) },
+            wanted.filter { device.plan.refused.contains($0.index) && !$0.isHidden }.map {
+                ($0.index, .bad(.notSupported))
+            },
             at: clock())
         var blocks = device.plan.blocks(wanted)
         while !blocks.isEmpty {
@@ -58,7 +61,8 @@ extension BusEngine {
             default: break
             }
         }
-        return samples.sorted { $0.point < $1.point }
+        // What was read for their sake only is not what was asked for.
+        return samples.filter { points?.contains($0.point) ?? true }.sorted { $0.point < $1.point }
     }
 
     /// Asks until there is an answer, twice at most.

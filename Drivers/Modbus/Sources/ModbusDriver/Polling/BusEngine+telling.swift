@@ -26,7 +26,13 @@ extension BusEngine {
     }
 
     func tellRefused(_ index: Int) {
-        send(index, devices[index].plan.refused.sorted().map { ($0, .bad(.notSupported)) }, at: clock())
+        let visible = devices[index].plan.refused.filter { $0 < devices[index].descriptors.count }
+        send(index, visible.sorted().map { ($0, .bad(.notSupported)) }, at: clock())
+    }
+
+    /// What the decoder has found out about the device: that it is another product, or cannot be recognised.
+    func tellFindings(_ index: Int) {
+        for finding in devices[index].decoder.takeFindings() { outlet.log("\(devices[index].name): \(finding)") }
     }
 
     func tellState(_ index: Int) {

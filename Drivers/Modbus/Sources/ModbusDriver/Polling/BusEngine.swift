@@ -120,6 +120,10 @@ final class BusEngine {
     }
 
     private func poll(_ slot: Slot, _ block: RegisterBlock, _ part: RegisterBlock) {
+        if devices[slot.device].discovery != nil {
+            discoverNext(slot)
+            return
+        }
         let exchange = exchange(part.request, device: slot.device)
         let now = clock()
         switch exchange.outcome {
@@ -138,6 +142,7 @@ final class BusEngine {
         case .answer(let answer):
             answered(slot.device, at: exchange.ended)
             send(slot.device, devices[slot.device].decoder.decode(answer, part), at: exchange.ended)
+            tellFindings(slot.device)
             if devices[slot.device].bisections[slot.block] != nil {
                 bisected(slot, block, part, isRefused: false)
             } else {
@@ -150,6 +155,25 @@ final class BusEngine {
         case .gone(let reason):
             gone(slot.device, exchange, part.request, reason)
             retry(slot, at: now)
+        }
+    }
+
+    /// A step of the walk through a device that says itself what it has where.
+    private func discoverNext(_ slot: Slot) {
+        guard let (request, exchange) = discover(slot.device) else { return }
+        switch exchange.outcome {
+        case .answer(.exception(let exception)) where exception.isGatewayTimeout:
+            missed(slot.device, exchange, request, exception.words)
+            retry(slot, at: clock())
+        case .answer:
+            answered(slot.device, at: exchange.ended)
+            scheduler.postpone(slot, to: clock())
+        case .silence, .broken:
+            missed(slot.device, exchange, request, reason(exchange, devices[slot.device]))
+            retry(slot, at: clock())
+        case .gone(let what):
+            gone(slot.device, exchange, request, what)
+            retry(slot, at: clock())
         }
     }
 

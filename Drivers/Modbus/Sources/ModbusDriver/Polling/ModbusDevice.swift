@@ -18,13 +18,15 @@ struct ModbusDevice {
     /// Which of the bus's links leads to it.
     let link: Int
     let profileIdentity: String
-    let points: [DevicePoint]
+    var points: [DevicePoint]
     let descriptors: [PointDescriptor]
     let timeout: Duration
     let pause: Duration
 
     var plan: RequestPlan
     var decoder: DeviceDecoder
+    /// Until the device has said where its registers are.
+    var discovery: SunSpecDiscovery?
     var blocks: [RegisterBlock] = []
     /// Rises with each new plan, so that what the scheduler holds of an old one is recognised.
     var planNumber = 0

@@ -3,7 +3,7 @@ internal import Telemetry
 
 /// How a profile's addresses are written, so that a technician can copy them from the manual as they stand there.
 struct ProfileNumbers {
-    enum Base {
+    enum Base: Sendable {
         /// As libmodbus and the wire take them, from zero.
         case wire
         /// Register 1 is the first.
@@ -12,6 +12,18 @@ struct ProfileNumbers {
         case modicon
         /// 30000 is the first, whatever the table (Finder, Iskra).
         case minus30000
+
+        /// A wire address as the manual counts it.
+        func written(_ address: Int, _ table: RegisterTable) -> String {
+            switch self {
+            case .wire: return hex(UInt16(clamping: address))
+            case .oneBased: return String(address + 1)
+            case .minus30000: return String(address + 30_000)
+            case .modicon:
+                let digit = [RegisterTable.coil: 0, .discrete: 1, .input: 3, .holding: 4][table] ?? 4
+                return String(digit * (address > 9_998 ? 100_000 : 10_000) + address + 1)
+            }
+        }
     }
 
     static let tables: KeyValuePairs<String, RegisterTable> = [
@@ -93,7 +105,7 @@ struct ProfileDefaults {
     init(_ map: NodeMap?) {
         guard let map else { return }
         absent = Self.absent(map.value("absent"))
-        interval = map.duration("interval", in: ProfileValueReader.intervals)
+        interval = ProfileValueReader.interval(map)
         scale = map.decimal("scale")
         map.finish()
     }

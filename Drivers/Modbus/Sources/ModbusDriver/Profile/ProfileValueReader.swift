@@ -6,22 +6,31 @@ internal import Telemetry
 struct ProfileValueReader {
     /// From the fastest that a serial line can do to once a day.
     static let intervals: ClosedRange<Duration> = .milliseconds(50) ... .seconds(86_400)
+    /// `every: slow`: energies that nobody needs by the second.
+    static let slow: Duration = .seconds(60)
+    /// `every: once`: what only a hand in the cabinet changes; read again for the case that a device was swapped unnoticed.
+    static let once: Duration = .seconds(3_600)
     /// A scale beyond this is a slip of the pen (reference: no known meter is outside).
     static let scaleExponents: ClosedRange<Double> = 1e-9...1e9
 
     let numbers: ProfileNumbers
     let defaults: ProfileDefaults
     let limits: ModbusProfile.Limits
+    let recipes: RecipeReader
 
-    /// - Returns: the value; one per flag for a status word; nothing when it is not usable.
-    func read(_ map: NodeMap) -> [ProfileValue] {
-        let diagnostics = map.diagnostics
-        for key in ProfileReader.laterValueKeys where map.keys.contains(key) {
-            map.value(key)?.error("\(key) is not in this version of the Modbus driver")
-        }
+    /// - Returns: the value; one per flag for a status word, one per instance; nothing when it is not usable.
+    func read(_ map: NodeMap, position: Int) -> [ProfileValue] {
+        if map.keys.contains("sum_of") { return sum(map, position) }
         let location = numbers.address(map)
         let type = type(map, location?.table)
         var codec = RegisterCodec(type: type ?? .u16, layout: ProfileNumbers.layout(map, default: numbers.layout))
+        // The order of a text's registers is that of reading, whatever holds for numbers.
+        if codec.type.isText && !map.keys.contains("word_order") { codec.layout.isLowWordFirst = false }
+        codec.coding = OperandReader.coding(map, codec.type)
+        codec.field = OperandReader.field(map)
+        if case .words = codec.type, codec.coding == .plain {
+            map.diagnostics.error("\(codec.type.name) needs a codec that says what it is", at: map.place)
+        }
         codec.scale = scale(map)
         codec.absent =
             map.keys.contains("absent") ? ProfileDefaults.absent(map.value("absent")) : fitting(defaults.absent, codec)
@@ -31,34 +40,49 @@ struct ProfileValueReader {
         let name = pointName(map, quantityName)
         let quantity = quantityName.flatMap { Quantity(name: $0) }
         let kind = kind(map, codec, quantity)
-        codec.isIdentifier = kind == .text && !codec.type.isText
+        codec.isIdentifier = kind == .text && !codec.type.isText && !codec.coding.isText
         let unit = unit(map, codec, kind, quantity)
-        if let quantityName, quantity == nil, flags.isEmpty {
-            let nearest = NearestKey.find(quantityName, in: Quantity.all.lazy.map(\.name))
-            diagnostics.error(
-                "unknown quantity \(quantityName)" + (nearest.map { "; did you mean \($0)?" } ?? ""),
-                at: map.place.appending("quantity"))
-        }
-        _ = map.value("manual")
-        _ = map.value("note")
-        let isAlone = map.flag("alone") ?? false
-        let interval = map.duration("interval", in: Self.intervals) ?? defaults.interval
+        checkQuantity(map, quantityName, quantity, isFlags: !flags.isEmpty)
+        let takesRatios = map.choice("ratio", ["none": false, "site": true]) ?? true
+        let recipe = recipes.read(map, unit: unit, takesRatios: takesRatios)
+        let common = common(map)
+        let isPulse = map.flag("pulse") ?? false
         let obis = map.text("obis")
         let access = access(map, location?.table, codec, kind)
-        let rollover = map.decimal("rollover")
+        let rollover = rollover(map, codec)
+        let instances = ProfileInstances(map.value("instances"))
         map.finish()
         guard let (table, address) = location, let type, let name else { return [] }
         if !table.isBits, address + type.width > 0x1_0000 {
-            diagnostics.error("the value reaches beyond register 0xFFFF", at: map.place.appending("at"))
+            map.diagnostics.error("the value reaches beyond register 0xFFFF", at: map.place.appending("at"))
             return []
         }
-        let value = ProfileValue(
+        var value = ProfileValue(
             name: name.description, quantity: name.quantity, kind: kind, unit: unit,
-            obis: obis ?? quantity?.obis(of: name), table: table, address: address, codec: codec, isAlone: isAlone,
-            interval: interval, isWritable: access.isWritable, minimum: access.minimum, maximum: access.maximum,
-            rollover: rollover)
-        guard !flags.isEmpty else { return [value] }
-        return flags.map { mask, flag in
+            obis: obis ?? quantity?.obis(of: name), table: table, address: address, codec: codec,
+            isAlone: common.isAlone, interval: common.interval, isWritable: access.isWritable,
+            minimum: access.minimum, maximum: access.maximum, rollover: rollover)
+        value.recipe = recipe.isEmpty ? nil : recipe
+        value.isPulse = isPulse
+        value.takesRatios = takesRatios
+        value.hasOwnLayout = common.hasOwnLayout
+        value.group = common.group
+        value.manual = common.manual
+        value.position = position
+        if value.isWritable, value.recipe != nil || value.group != nil {
+            map.diagnostics.error("a value that is made of several registers is never written", at: map.place)
+        }
+        let all = instances.expand(value, name, ownObis: obis)
+        guard all.allSatisfy({ $0.value.address >= 0 && $0.value.addresses.upperBound <= 0xFFFF }) else {
+            map.diagnostics.error("an instance lies outside of the registers", at: map.place.appending("instances"))
+            return []
+        }
+        return flags.isEmpty ? all.map(\.value) : all.flatMap { split($0.value, $0.name, flags) }
+    }
+
+    /// One point for each flag of a status word.
+    private func split(_ value: ProfileValue, _ name: PointName, _ flags: [(UInt64, String)]) -> [ProfileValue] {
+        flags.map { mask, flag in
             var single = value
             single.name = PointName(quantity: flag, channel: name.channel, phase: name.phase, tariff: nil).description
             single.quantity = flag
@@ -68,6 +92,74 @@ struct ProfileValueReader {
             single.codec.mask = mask
             return single
         }
+    }
+
+    /// A value that is the sum of others; where it is read is settled when all of them are known.
+    private func sum(_ map: NodeMap, _ position: Int) -> [ProfileValue] {
+        let quantityName = map.required("quantity", "a quantity such as active_power")?.text()
+        let name = pointName(map, quantityName)
+        let quantity = quantityName.flatMap { Quantity(name: $0) }
+        let codec = RegisterCodec(type: .u16)
+        let kind = kind(map, codec, quantity)
+        let unit = unit(map, codec, kind, quantity)
+        checkQuantity(map, quantityName, quantity, isFlags: false)
+        let common = common(map)
+        let obis = map.text("obis")
+        for key in ["at", "as", "scale", "table"] where map.keys.contains(key) {
+            map.value(key)?.error("a sum has no register of its own")
+        }
+        guard let list = map.value("sum_of"), let name else {
+            map.finish()
+            return []
+        }
+        let recipe = recipes.sum(list, of: name)
+        map.finish()
+        var value = ProfileValue(
+            name: name.description, quantity: name.quantity, kind: kind, unit: unit,
+            obis: obis ?? quantity?.obis(of: name), table: numbers.table, address: 0, codec: codec,
+            interval: common.interval)
+        value.recipe = recipe
+        value.isDerived = true
+        value.manual = common.manual
+        value.position = position
+        return [value]
+    }
+
+    private struct Common {
+        var isAlone = false
+        var interval: Duration?
+        var group: String?
+        var manual: String?
+        var hasOwnLayout = false
+    }
+
+    private func common(_ map: NodeMap) -> Common {
+        var common = Common()
+        common.isAlone = map.flag("alone") ?? false
+        common.interval = Self.interval(map) ?? defaults.interval
+        common.group = map.text("group")
+        common.manual = map.text("manual")
+        common.hasOwnLayout = map.keys.contains("word_order")
+        _ = map.value("note")
+        if common.isAlone, common.group != nil {
+            map.diagnostics.error("alone and group exclude each other", at: map.place.appending("group"))
+        }
+        return common
+    }
+
+    /// `interval: 15min` or `every: slow`.
+    static func interval(_ map: NodeMap) -> Duration? {
+        let exact = map.duration("interval", in: intervals)
+        let named = map.choice("every", ["fast": Duration?.none, "slow": slow, "once": once]) ?? nil
+        return exact ?? named
+    }
+
+    private func checkQuantity(_ map: NodeMap, _ name: String?, _ quantity: Quantity?, isFlags: Bool) {
+        guard let name, quantity == nil, !isFlags else { return }
+        let nearest = NearestKey.find(name, in: Quantity.all.lazy.map(\.name))
+        map.diagnostics.error(
+            "unknown quantity \(name)" + (nearest.map { "; did you mean \($0)?" } ?? ""),
+            at: map.place.appending("quantity"))
     }
 
     private func type(_ map: NodeMap, _ table: RegisterTable?) -> ValueType? {
@@ -85,7 +177,9 @@ struct ProfileValueReader {
         if type.width > limits.maximumRegisters {
             value.error("\(text) is wider than the \(limits.maximumRegisters) registers that one request may read")
         }
-        if limits.isEvenOnly && type.width % 2 != 0 {
+        var isAlone = false
+        if case .flag(true)? = map.value("alone")?.node.value { isAlone = true }
+        if limits.isEvenOnly, type.width % 2 != 0, !isAlone, !map.keys.contains("group") {
             value.error("\(text) takes an odd number of registers, but this product takes even requests only")
         }
         return type
@@ -109,104 +203,24 @@ struct ProfileValueReader {
         }
     }
 
-    private func names(_ map: NodeMap, _ codec: RegisterCodec) -> [UInt64: String] {
-        guard let value = map.value("enum"), let entries = value.map()?.all() else { return [:] }
-        if !codec.type.isUnsignedInteger { value.error("an enumeration needs u16, u32 or u64") }
-        return coded(entries)
-    }
-
-    private func flags(_ map: NodeMap, _ codec: RegisterCodec) -> [(UInt64, String)] {
-        guard let value = map.value("bits"), let entries = value.map()?.all() else { return [] }
-        if !codec.type.isUnsignedInteger { value.error("flags need u16, u32 or u64") }
-        for (_, name) in entries {
-            if let text = name.text(), (try? PointName(text))?.description != text || text.contains(".") {
-                name.error("\(text) is no point name: small letters, digits and _")
+    private func rollover(_ map: NodeMap, _ codec: RegisterCodec) -> ExactDecimal? {
+        guard let value = map.value("rollover") else { return nil }
+        var count: ExactDecimal?
+        if case .text("by_width")? = value.node.value {
+            let bits = codec.type.width * 16
+            guard codec.type.isUnsignedInteger, bits < 63 else {
+                value.error("by_width needs u16, u32 or u48")
+                return nil
             }
+            count = ExactDecimal(Int64(1) << Int64(bits))
+        } else {
+            count = value.decimal()
         }
-        return coded(entries).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    }
-
-    private func coded(_ entries: [(key: String, value: NodeValue)]) -> [UInt64: String] {
-        var codes: [UInt64: String] = [:]
-        for (key, value) in entries {
-            guard let code = NodeValue.parseInteger(key), code >= 0, let name = value.text() else {
-                value.error("the key \(key) is no code; expected a number such as 4 or 0x0004")
-                continue
-            }
-            codes[UInt64(code)] = name
-        }
-        return codes
-    }
-
-    private func pointName(_ map: NodeMap, _ quantity: String?) -> PointName? {
-        let channel = map.integer("channel", in: PointName.channels)
-        var phase: PointName.Phase?
-        if let value = map.value("phase"), let text = value.text(), text != "total" {
-            phase = PointName.Phase(rawValue: text)
-            if phase == nil {
-                value.error(
-                    "\(text) is no phase; expected total, \(PointName.Phase.allCases.map(\.rawValue).joined(separator: ", "))"
-                )
-            }
-        }
-        let tariff = map.integer("tariff", in: PointName.tariffs)
-        guard let quantity else { return nil }
-        let name = PointName(quantity: quantity, channel: channel, phase: phase, tariff: tariff)
-        guard (try? PointName(name.description)) != nil else {
-            map.diagnostics.error("\(quantity) is no quantity", at: map.place.appending("quantity"))
+        guard let count else { return nil }
+        guard count > .zero, let limit = count.multiplied(by: codec.scale) else {
+            value.error("expected the raw count at which it starts again from 0, such as 4294967296")
             return nil
         }
-        return name
-    }
-
-    private func kind(_ map: NodeMap, _ codec: RegisterCodec, _ quantity: Quantity?) -> PointDescriptor.Kind {
-        let counter = map.flag("counter")
-        let written = map.choice(
-            "kind", ["gauge": .gauge, "counter": .counter, "state": .state, "text": PointDescriptor.Kind.text])
-        if let written { return written }
-        if counter == true { return .counter }
-        if codec.type.isText { return .text }
-        if codec.type == .bit || !codec.names.isEmpty { return .state }
-        let usual = quantity?.kind ?? .gauge
-        return counter == false && usual == .counter ? .gauge : usual
-    }
-
-    private func unit(
-        _ map: NodeMap, _ codec: RegisterCodec, _ kind: PointDescriptor.Kind, _ quantity: Quantity?
-    ) -> String {
-        guard let value = map.value("unit") else {
-            let needsUnit = (kind == .gauge || kind == .counter) && quantity?.unit.isEmpty == false
-            if needsUnit, let quantity {
-                map.diagnostics.error("the key unit is missing; expected one such as \(quantity.unit)", at: map.place)
-            }
-            return ""
-        }
-        guard let text = value.text(), !text.isEmpty else { return "" }
-        if Unit(symbol: text) == nil {
-            let nearest = NearestKey.find(text, in: Unit.all.map(\.symbol)).map { "; did you mean \($0)?" } ?? ""
-            value.error("unknown unit \(text)\(nearest)")
-        } else if let quantity, !quantity.accepts(unit: text) {
-            value.error("\(quantity.name) cannot be in \(text); expected a unit like \(quantity.unit)")
-        }
-        return text
-    }
-
-    private func access(
-        _ map: NodeMap, _ table: RegisterTable?, _ codec: RegisterCodec, _ kind: PointDescriptor.Kind
-    ) -> (isWritable: Bool, minimum: ExactDecimal?, maximum: ExactDecimal?) {
-        let writable = map.flag("writable") ?? false
-        let (minimum, maximum) = (map.decimal("minimum"), map.decimal("maximum"))
-        guard writable else { return (false, minimum, maximum) }
-        let place = map.place.appending("writable")
-        if let table, !table.isWritable {
-            map.diagnostics.error("\(table.words(count: 2)) cannot be written", at: place)
-        }
-        if kind == .counter || kind == .text {
-            map.diagnostics.error("a \(kind.name) is never written", at: place)
-        }
-        if table?.isBits != true, codec.names.isEmpty, minimum == nil || maximum == nil {
-            map.diagnostics.error("a writable number needs minimum and maximum", at: place)
-        }
-        return (true, minimum, maximum)
+        return limit
     }
 }

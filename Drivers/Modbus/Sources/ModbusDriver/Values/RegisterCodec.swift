@@ -14,6 +14,10 @@ struct RegisterCodec: Sendable, Hashable {
     var mask: UInt64?
     /// The number is a name (a serial number): told as text, never scaled or rounded.
     var isIdentifier = false
+    /// Another way of writing numbers than the type's own.
+    var coding = NumberCoding.plain
+    /// The number is these bits only, shifted down.
+    var field: UInt64?
     /// The meter counts the other way round than this installation.
     var isInverted = false
 
@@ -28,29 +32,71 @@ struct RegisterCodec: Sendable, Hashable {
     // MARK: from the wire
 
     /// - Parameter words: as many registers as the type is wide.
-    func decode(_ words: some BidirectionalCollection<UInt16>) -> Decoded {
-        let bytes = layout.bytes(of: words)
-        if type.isText { return text(bytes) }
-        let raw = bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        if absent.contains(raw) { return .bad(.deviceReported) }
-        if let mask { return .good(.flag(raw & mask != 0)) }
-        if !names.isEmpty { return named(raw) }
+    func decode(_ words: ArraySlice<UInt16>) -> Decoded {
+        let raw: Decoded
         switch type {
-        case .f32: return scaled(ExactDecimal(shortest: Float(bitPattern: UInt32(truncatingIfNeeded: raw))))
-        case .f64: return scaled(ExactDecimal(shortest: Double(bitPattern: raw)))
-        case .i16: return scaled(ExactDecimal(Int64(Int16(truncatingIfNeeded: raw))))
-        case .i32: return scaled(ExactDecimal(Int64(Int32(truncatingIfNeeded: raw))))
-        case .i64: return scaled(ExactDecimal(Int64(bitPattern: raw)))
-        case .u16, .u32, .u64, .bit: return scaled(Int64(exactly: raw).map { ExactDecimal($0) })
-        case .bcd: return scaled(Self.decimalDigits(bytes).map { ExactDecimal($0) })
-        case .text: return .bad(.configuration)
+        case .text, .wideText: return text(words)
+        default: raw = number(words)
         }
+        guard case .number(let number)? = raw.value else { return raw }
+        return scaled(number)
     }
+
+    func decode(_ words: [UInt16]) -> Decoded { decode(words[...]) }
 
     func decode(bit: Bool) -> Decoded { .good(.flag(bit)) }
 
-    private func scaled(_ raw: ExactDecimal?) -> Decoded {
-        guard let raw, let value = raw.multiplied(by: scale) else { return .bad(.outOfRange) }
+    /// The value before scale and inversion: a number where it is one, otherwise what ``decode(_:)`` gives.
+    func number(_ words: ArraySlice<UInt16>) -> Decoded {
+        if type.isText { return text(words) }
+        if coding.isText {
+            let ordered = layout.ordered(words)
+            if isAbsent(ordered) { return .bad(.deviceReported) }
+            return coding.text(ordered).map { .good(.text($0)) } ?? .bad(.outOfRange)
+        }
+        guard type.width <= 4 else { return .bad(.configuration) }
+        var raw = layout.number(of: words)
+        if !absent.isEmpty, absent.contains(raw) { return .bad(.deviceReported) }
+        if let mask { return .good(.flag(raw & mask != 0)) }
+        if let field { raw = (raw & field) >> UInt64(field.trailingZeroBitCount) }
+        if !names.isEmpty { return named(raw) }
+        return unscaled(raw).map { .good(.number($0)) } ?? .bad(.outOfRange)
+    }
+
+    private func unscaled(_ raw: UInt64) -> ExactDecimal? {
+        switch coding {
+        case .plain: break
+        case .fourQuadrantPowerFactor:
+            // The fold is at 1, so it is undone on the scaled number.
+            return
+                (type == .f32
+                ? ExactDecimal(shortest: Float(bitPattern: UInt32(truncatingIfNeeded: raw)))
+                : ExactDecimal(Int64(Int16(truncatingIfNeeded: raw))))
+        default: return coding.number(raw, registers: type.width)
+        }
+        return switch type {
+        case .f32: ExactDecimal(shortest: Float(bitPattern: UInt32(truncatingIfNeeded: raw)))
+        case .f64: ExactDecimal(shortest: Double(bitPattern: raw))
+        case .i16: ExactDecimal(Int64(Int16(truncatingIfNeeded: raw)))
+        case .i32: ExactDecimal(Int64(Int32(truncatingIfNeeded: raw)))
+        case .i64: ExactDecimal(Int64(bitPattern: raw))
+        case .u16, .u32, .u48, .u64, .bit, .words: Int64(exactly: raw).map { ExactDecimal($0) }
+        case .bcd(let registers): NumberCoding.decimalDigits(raw, registers: registers)
+        case .text, .wideText: nil
+        }
+    }
+
+    private func isAbsent(_ words: [UInt16]) -> Bool {
+        guard !absent.isEmpty, words.count <= 4 else { return false }
+        return absent.contains(words.reduce(0) { $0 << 16 | UInt64($1) })
+    }
+
+    private func scaled(_ raw: ExactDecimal) -> Decoded {
+        guard var value = raw.multiplied(by: scale) else { return .bad(.outOfRange) }
+        if coding == .fourQuadrantPowerFactor {
+            guard let unfolded = NumberCoding.unfolded(value) else { return .bad(.outOfRange) }
+            value = unfolded
+        }
         if isIdentifier { return .good(.text(value.description)) }
         return .good(.number(isInverted ? value.negated : value))
     }
@@ -61,31 +107,31 @@ struct RegisterCodec: Sendable, Hashable {
         return Decoded(value: .text("code \(raw)"), quality: .uncertain(.outOfRange))
     }
 
-    private func text(_ bytes: [UInt8]) -> Decoded {
+    private func text(_ words: ArraySlice<UInt16>) -> Decoded {
+        if case .wideText = type { return wideText(words) }
+        let bytes = layout.bytes(of: words)
         var characters = Array(bytes.prefix { $0 != 0 })
         while let last = characters.last, last == 0x20 || last == 0xFF { characters.removeLast() }
         if characters.isEmpty && bytes.contains(0xFF) { return .bad(.deviceReported) }
         guard characters.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
-            // Vendors write their umlauts in Latin-1 if at all; control characters are no text.
-            guard characters.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && !(0x80..<0xA0).contains($0) }) else {
-                return .bad(.outOfRange)
-            }
+            // Vendors write their umlauts in UTF-8 or in Latin-1 if at all; control characters are no text.
+            guard characters.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { return .bad(.outOfRange) }
+            if let text = String(validating: characters, as: UTF8.self) { return .good(.text(text)) }
+            guard characters.allSatisfy({ !(0x80..<0xA0).contains($0) }) else { return .bad(.outOfRange) }
             return .good(.text(String(String.UnicodeScalarView(characters.map { Unicode.Scalar($0) }))))
         }
         return .good(.text(String(decoding: characters, as: UTF8.self)))
     }
 
-    private static func decimalDigits(_ bytes: [UInt8]) -> Int64? {
-        var number: Int64 = 0
-        for byte in bytes {
-            for digit in [byte >> 4, byte & 0xF] {
-                guard digit < 10 else { return nil }
-                let (shifted, overflow) = number.multipliedReportingOverflow(by: 10)
-                guard !overflow else { return nil }
-                number = shifted + Int64(digit)
-            }
-        }
-        return number
+    private func wideText(_ words: ArraySlice<UInt16>) -> Decoded {
+        let ordered = layout.ordered(words)
+        var units = Array(ordered.prefix { $0 != 0 })
+        while let last = units.last, last == 0x20 || last == 0xFFFF { units.removeLast() }
+        if units.isEmpty && ordered.contains(0xFFFF) { return .bad(.deviceReported) }
+        guard units.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && !(0x80..<0xA0).contains($0) }),
+            let text = String(validating: units, as: UTF16.self)
+        else { return .bad(.outOfRange) }
+        return .good(.text(text))
     }
 
     // MARK: to the wire
@@ -106,6 +152,7 @@ struct RegisterCodec: Sendable, Hashable {
         guard case .number(let wanted) = value else {
             throw Unwritable(reason: "\(value) where a number is expected")
         }
+        guard coding == .plain, field == nil else { throw Unwritable(reason: "values of this coding are not written") }
         let number = isInverted ? wanted.negated : wanted
         switch type {
         case .f32:
@@ -114,7 +161,7 @@ struct RegisterCodec: Sendable, Hashable {
         case .f64:
             guard let raw = divided(number) else { break }
             return layout.words(of: Self.bytes(raw.approximation.bitPattern, count: 8))
-        case .u16, .u32, .u64:
+        case .u16, .u32, .u48, .u64:
             guard let raw = divided(number)?.integer, raw >= 0 else { break }
             return try words(of: UInt64(raw))
         case .i16, .i32, .i64:
@@ -122,7 +169,7 @@ struct RegisterCodec: Sendable, Hashable {
             let limit = type == .i64 ? Int64.max : Int64(1) << (type.width * 16 - 1) - 1
             guard raw >= -limit - 1, raw <= limit else { break }
             return layout.words(of: Self.bytes(UInt64(bitPattern: raw), count: type.width * 2))
-        case .bit, .bcd, .text: throw Unwritable(reason: "values of this type are not written")
+        case .bit, .bcd, .text, .wideText, .words: throw Unwritable(reason: "values of this type are not written")
         }
         throw Unwritable(
             reason: "\(wanted) cannot be held exactly by the register (\(type), steps of \(scale))")
@@ -136,23 +183,7 @@ struct RegisterCodec: Sendable, Hashable {
         return layout.words(of: Self.bytes(raw, count: type.width * 2))
     }
 
-    /// `number` / scale, when that is a decimal number of 63 bits.
-    private func divided(_ number: ExactDecimal) -> ExactDecimal? {
-        let (top, divisor) = (number.normalized, scale.normalized)
-        guard divisor.mantissa != 0 else { return nil }
-        var (mantissa, power) = (top.mantissa, top.exponent - divisor.exponent)
-        // Up to 18 more digits may be needed before the division leaves nothing over (1 / 8 = 0.125).
-        for _ in 0...18 {
-            if mantissa % divisor.mantissa == 0 {
-                return ExactDecimal(mantissa: mantissa / divisor.mantissa, exponent: power)
-            }
-            let (more, overflow) = mantissa.multipliedReportingOverflow(by: 10)
-            guard !overflow else { return nil }
-            mantissa = more
-            power -= 1
-        }
-        return nil
-    }
+    private func divided(_ number: ExactDecimal) -> ExactDecimal? { number.divided(by: scale) }
 
     private static func bytes(_ raw: UInt64, count: Int) -> [UInt8] {
         (0..<count).map { UInt8(truncatingIfNeeded: raw >> UInt64(8 * (count - 1 - $0))) }

@@ -1,0 +1,160 @@
+import DriverKit
+import DriverProtocol
+import Glibc
+import SwiftProtobuf
+import Telemetry
+import TestSupport
+
+/// The real Modbus driver and the runtime's end of its pipes.
+final class LibraryDriver {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// What a point was told as last.
+    struct Told {
+        let value: Value?
+        let quality: Quality
+    }
+
+    /// Much longer than anything takes; a hanging driver fails the test instead of stopping it.
+    static let limit: Duration = .seconds(20)
+    /// Beside the test bundle; nil when it was not built.
+    static var executable: String? {
+        let path = Project.program("candela-driver-modbus")
+        return TestFiles.exists(path) ? path : nil
+    }
+
+    let process: pid_t
+    private var input: Int32
+    private let output: Int32
+    private var decoder = LengthDelimited.Decoder(limit: DriverProtocolLimits.fromDriver)
+    private var isReaped = false
+
+    init(_ executable: String) throws {
+        var toDriver: [Int32] = [-1, -1]
+        var fromDriver: [Int32] = [-1, -1]
+        guard pipe(&toDriver) == 0, pipe(&fromDriver) == 0 else { throw Failure(description: "no pipes") }
+        for end in [toDriver[1], fromDriver[0]] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawn_file_actions_adddup2(&actions, toDriver[0], 0)
+        posix_spawn_file_actions_adddup2(&actions, fromDriver[1], 1)
+        posix_spawn_file_actions_addclose(&actions, toDriver[0])
+        posix_spawn_file_actions_addclose(&actions, fromDriver[1])
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(executable), nil]
+        var variables: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/bin:/bin"), nil]
+        var child: pid_t = 0
+        let status = posix_spawn(&child, executable, &actions, nil, &arguments, &variables)
+        for text in arguments + variables { free(text) }
+        posix_spawn_file_actions_destroy(&actions)
+        close(toDriver[0])
+        close(fromDriver[1])
+        input = toDriver[1]
+        output = fromDriver[0]
+        process = child
+        guard status == 0 else { throw Failure(description: "cannot start \(executable)") }
+    }
+
+    deinit {
+        if input >= 0 { close(input) }
+        close(output)
+        if !isReaped {
+            kill(process, SIGKILL)
+            waitpid(process, nil, 0)
+        }
+    }
+
+    func send(_ fill: (inout DriverToDriver) -> Void) throws {
+        var message = DriverToDriver()
+        message.version = DriverProtocolLimits.version
+        fill(&message)
+        let bytes: [UInt8] = try message.serializedBytes()
+        let frame = LengthDelimited.frame(bytes)
+        var rest = frame[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { write(input, $0.baseAddress, $0.count) }
+            guard written > 0 else { throw Failure(description: "the driver reads no more") }
+            rest = rest.dropFirst(written)
+        }
+    }
+
+    /// Reads until a message is the one wanted.
+    func receive<Result>(
+        _ what: String, within limit: Duration = limit, _ pick: (DriverFromDriver) throws -> Result?
+    ) throws -> Result {
+        let deadline = BootClock.now().advanced(by: limit)
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            while let bytes = try decoder.next() {
+                if let result = try pick(try DriverFromDriver(serializedBytes: bytes)) { return result }
+            }
+            var entry = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+            poll(&entry, 1, 100)
+            guard BootClock.now() < deadline else { throw Failure(description: "no \(what) in time") }
+            guard entry.revents != 0 else { continue }
+            let count = read(output, &buffer, buffer.count)
+            guard count > 0 else { throw Failure(description: "the driver ended before \(what)") }
+            decoder.append(buffer[..<count])
+        }
+    }
+
+    /// Says hello, configures and starts.
+    ///
+    /// - Returns: what the driver says of the devices.
+    func begin(_ configure: DriverConfigure) throws -> [DriverDeviceDescription] {
+        try send { $0.hello.runtimeVersion = "test" }
+        _ = try receive("hello") { if case .hello(let hello)? = $0.message { hello } else { nil } }
+        try send { $0.configure = configure }
+        let configured = try receive("configured") {
+            if case .configured(let configured)? = $0.message { configured } else { nil }
+        }
+        let errors = configured.diagnostics.filter { $0.severity == .error }
+        guard errors.isEmpty else {
+            let lines = errors.prefix(20).map { "\($0.name): \($0.path.joined(separator: ".")): \($0.message)" }
+            throw Failure(description: lines.joined(separator: "\n"))
+        }
+        try send { $0.start = DriverStart() }
+        _ = try receive("started") { message -> String? in
+            switch message.message {
+            case .started(let started)?: return started.port
+            case .startFailed(let failed)?: throw Failure(description: failed.message)
+            default: return nil
+            }
+        }
+        return configured.devices
+    }
+
+    /// Follows the samples until `isDone` or until nothing more can be hoped for.
+    ///
+    /// - Returns: the last value of each point, by device index and point index.
+    func watch(
+        _ devices: [DriverDeviceDescription], within limit: Duration, until isDone: ([UInt32: [Int: Told]]) -> Bool
+    ) throws -> [UInt32: [Int: Told]] {
+        let counts = Dictionary(uniqueKeysWithValues: devices.map { ($0.index, $0.points.count) })
+        let deadline = BootClock.now().advanced(by: limit)
+        var told: [UInt32: [Int: Told]] = [:]
+        return try receive("samples", within: limit + Self.limit) { message -> [UInt32: [Int: Told]]? in
+            if case .samples(let samples)? = message.message {
+                for row in try samples.rows(points: counts[samples.device] ?? 0) {
+                    told[samples.device, default: [:]][row.point] = Told(value: row.value, quality: row.quality)
+                }
+                if isDone(told) { return told }
+            }
+            // Heartbeats come each second, so the limit is looked at even when nothing is told.
+            return BootClock.now() < deadline ? nil : told
+        }
+    }
+
+    /// Closes its input and waits for its end.
+    ///
+    /// - Returns: the exit status, or -1 when a signal ended it.
+    func finish() -> Int32 {
+        close(input)
+        input = -1
+        var status: Int32 = 0
+        waitpid(process, &status, 0)
+        isReaped = true
+        return status & 0x7F == 0 ? (status >> 8) & 0xFF : -1
+    }
+}

@@ -1,0 +1,22 @@
+import CLinux
+
+/// What keeps the daemon's memory as small as what it holds.
+public enum GatewayMemory {
+    /// One heap for all threads. To be called first thing in `main`, before any thread exists.
+    public static func useOneHeap() { candela_one_heap() }
+
+    /// Descriptions of a thousand devices are built, sent and forgotten in the first seconds.
+    static let firstTrim: Duration = .seconds(10)
+    /// What a backlog or a new description needed for a while goes back to the system this often.
+    static let trimInterval: Duration = .seconds(60)
+
+    /// Gives freed memory back until the task is cancelled.
+    static func keepTrimmed() async {
+        var pause = firstTrim
+        while !Task.isCancelled {
+            try? await Task.sleep(for: pause)
+            candela_trim_heap()
+            pause = trimInterval
+        }
+    }
+}
