@@ -98,7 +98,8 @@ final class FakeHost: Sendable {
                 let count = recv(ready.fd, &buffer, buffer.count, 0)
                 var mustClose = count <= 0
                 if count > 0 { clients[ready.fd]?.append(contentsOf: buffer[..<count]) }
-                while !mustClose, let bytes = clients[ready.fd], let length = frameLength(bytes), bytes.count >= length {
+                while !mustClose, let bytes = clients[ready.fd], let length = frameLength(bytes), bytes.count >= length
+                {
                     let request = Array(bytes[..<length])
                     clients[ready.fd]?.removeFirst(length)
                     let number = seen.withLock {

@@ -120,7 +120,10 @@ private func host(_ host: FakeHost, unit: Int = 1) -> String { "{host: \"127.0.0
             halves.stop()
         }
         let bus = try HostBus(devices: [host(pieces), host(halves)])
-        bus.run(.seconds(3)) { bus.good(0).count >= 8 && !bus.notebook.all.states.filter { $0.device == 1 && $0.condition == .offline }.isEmpty }
+        bus.run(.seconds(3)) {
+            bus.good(0).count >= 8
+                && !bus.notebook.all.states.filter { $0.device == 1 && $0.condition == .offline }.isEmpty
+        }
         #expect(bus.good(0).count >= 8)
         #expect(bus.good(1).isEmpty)
         let state = bus.notebook.all.states.last { $0.device == 1 }
