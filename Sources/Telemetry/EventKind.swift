@@ -68,5 +68,7 @@ public enum EventKind {
     public static let driver = "driver"
 
     /// Those that a driver may tell; anything else it says arrives as ``driver``.
-    public static let fromDrivers: Set<String> = [lampFailure, gearFailure, daliBusDown, deviceOffline, busDown, registerRefused]
+    public static let fromDrivers: Set<String> = [
+        lampFailure, gearFailure, daliBusDown, deviceOffline, busDown, registerRefused,
+    ]
 }

@@ -23,7 +23,8 @@ extension BusEngine {
             return done
         }
         do {
-            let samples = try await read(index, points: wanted.isEmpty ? nil : Set(wanted), deadline: query.deadlineBootNs)
+            let samples = try await read(
+                index, points: wanted.isEmpty ? nil : Set(wanted), deadline: query.deadlineBootNs)
             done.samples = DriverSamples(device: query.device, samples: samples)
         } catch {
             done.failure = error.reason
@@ -38,7 +39,9 @@ extension BusEngine {
             // One plan for all of them, whatever their intervals.
             .map { DevicePoint(index: $0.index, value: $0.value, interval: DeviceBuilder.standardInterval) }
         var samples = self.samples(
-            wanted.filter { device.plan.refused.contains($0.index) && !$0.isHidden }.map { ($0.index, .bad(.notSupported)) },
+            wanted.filter { device.plan.refused.contains($0.index) && !$0.isHidden }.map {
+                ($0.index, .bad(.notSupported))
+            },
             at: clock())
         var blocks = device.plan.blocks(wanted)
         while !blocks.isEmpty {

@@ -306,7 +306,8 @@ final class BusEngine {
         lanes[work.lane].lastEnded = exchange.ended
         if isSick {
             if !lanes[work.lane].knowsLateAnswers { guardAgainstLate(work, exchange) }
-            if case .errand = work.purpose {} else {
+            if case .errand = work.purpose {
+            } else {
                 lanes[work.lane].budget.spent(exchange.took, endingAt: exchange.ended)
             }
         }
@@ -320,7 +321,8 @@ final class BusEngine {
             devices[index].meter.count(exchange)
             devices[index].meter.ring.append(entry)
             if case .answer = exchange.outcome, !isSick {
-                devices[index].patience.answered(after: exchange.latency ?? max(.zero, exchange.took - exchange.silent - wire))
+                devices[index].patience.answered(
+                    after: exchange.latency ?? max(.zero, exchange.took - exchange.silent - wire))
             } else {
                 devices[index].patience.missed()
             }
