@@ -13,6 +13,9 @@ enum TaskCatalog {
             ("corrections", { CorrectionsTask($0) }),
             ("scan", { ScanTask($0) }),
             ("plan", { PlanTask($0) }),
+            ("profile_check", { ProfileCheckTask($0) }),
+            ("profile_explain", { ProfileExplainTask($0) }),
+            ("profile_try", { ProfileTryTask($0) }),
         ]
     }
 
