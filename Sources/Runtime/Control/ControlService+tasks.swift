@@ -167,26 +167,6 @@ extension ControlService {
         reply.statistics = made
     }
 
-    func exchange(_ wanted: ControlExchangeRequest, _ peer: ControlPeer, into reply: inout ControlReply) async {
-        let exchange = MeterExchange(
-            point: wanted.point.isEmpty ? nil : wanted.point, final: wanted.final, initial: wanted.initial,
-            serial: wanted.serial.isEmpty ? nil : wanted.serial)
-        do {
-            let (point, epoch) = try await devices.exchange(
-                wanted.device, exchange, by: CommandOrigin.person(user: peer.user).by)
-            var result = ControlResult()
-            result.device = wanted.device
-            result.status = "applied"
-            result.reason = "\(point) is in epoch \(epoch) from now on"
-            reply.results.results = [result]
-        } catch {
-            let nearest = NearestName.of(wanted.device, among: configuration.devices.map(\.name))
-            let isKnown = configuration.device(wanted.device) != nil
-            reply.failure = Self.failure(
-                2, error.explanation, isKnown ? error.hint : nearest.map { "did you mean \($0)?" } ?? error.hint)
-        }
-    }
-
     func events(_ wanted: ControlEventsRequest, into reply: inout ControlReply) async {
         let day: Duration = .seconds(86_400)
         let now = clock.wall(clock.now())
