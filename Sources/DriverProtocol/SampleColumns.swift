@@ -53,7 +53,7 @@ extension DriverSamples {
         rows.reserveCapacity(count)
         var (numbers, flags, texts) = (0, 0, 0)
         for row in 0..<count {
-            guard point[row] < UInt32(points) else {
+            guard Int(point[row]) < points else {
                 throw SampleColumnsError(description: "point \(point[row]) of device \(device), which has \(points)")
             }
             let value: Value?
