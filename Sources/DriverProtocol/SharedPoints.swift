@@ -24,7 +24,8 @@ extension DriverConfigured {
             if devices[row].hasPointsOf {
                 let holder = devices[row].pointsOf
                 guard let list = lists[holder] else {
-                    return "device \(devices[row].index) has the points of device \(holder), which does not stand before it"
+                    return
+                        "device \(devices[row].index) has the points of device \(holder), which does not stand before it"
                 }
                 guard devices[row].points.isEmpty else {
                     return "device \(devices[row].index) has points and those of device \(holder) too"

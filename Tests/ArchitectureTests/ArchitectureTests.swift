@@ -45,7 +45,8 @@ struct ArchitectureTests {
         "UnixSignals": ["candelad"],
         "ServiceLifecycle": ["Runtime", "candelad"],
         "Synchronization": [
-            "Telemetry", "DriverKit", "Uplinks", "Supervision", "Outbox", "ControlProtocol", "Runtime", "FieldSimulator", "Drivers",
+            "Telemetry", "DriverKit", "Uplinks", "Supervision", "Outbox", "ControlProtocol", "Runtime",
+            "FieldSimulator", "Drivers",
             "candela", "candelad", "candela-sim",
         ],
         "Glibc": [],

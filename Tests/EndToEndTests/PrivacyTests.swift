@@ -75,7 +75,9 @@ import Testing
             let digits = "\(register)"
             let text = digits.dropLast(2) + "." + digits.suffix(2)
             let word = (0..<4).map { UInt8(truncatingIfNeeded: register >> (8 * $0)) }
-            return [Array(digits.utf8), Array(text.utf8), word, word.reversed(), variable(register), variable(2 * register)]
+            return [
+                Array(digits.utf8), Array(text.utf8), word, word.reversed(), variable(register), variable(2 * register),
+            ]
         }
 
         private static func variable(_ number: Int) -> [UInt8] {
@@ -117,7 +119,9 @@ import Testing
         }
         let refused = try await scene.candela("read", "flat")
         #expect(refused.status == 2 && refused.text.contains("--household"), "\(refused.text)")
-        for arguments in [["status", "--json"], ["devices", "--json"], ["devices", "flat", "--json"], ["queue", "--json"]] {
+        for arguments in [
+            ["status", "--json"], ["devices", "--json"], ["devices", "flat", "--json"], ["queue", "--json"],
+        ] {
             let text = try await run(Project.program("candela"), arguments + ["--socket", scene.gateway.socket]).lines
                 .joined(separator: "\n")
             #expect(!Self.tells(text), "\(arguments): \(text)")
@@ -152,7 +156,8 @@ import Testing
         let log = scene.gateway.log.joined(separator: "\n")
         #expect(!Self.tells(log), "the log tells it")
         #expect(!scene.all.messages.contains { Self.tells("\($0.body)") }, "another uplink tells it")
-        #expect(!scene.all.readings.contains { $0.device == "flat" } && !scene.all.events.contains { $0.device == "flat" })
+        #expect(
+            !scene.all.readings.contains { $0.device == "flat" } && !scene.all.events.contains { $0.device == "flat" })
         #expect(scene.filesHolding(Self.planted) == [], "what was delivered is still in the files")
         await scene.meter.stop()
     }

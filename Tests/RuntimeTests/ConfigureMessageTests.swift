@@ -59,11 +59,13 @@ struct ConfigureMessageTests {
     }
 
     @Test(arguments: [
-        Misfit(window: "{every: 15min, points: [active_energy_improt]}", said: "did you mean \"active_energy_import\"?"),
+        Misfit(
+            window: "{every: 15min, points: [active_energy_improt]}", said: "did you mean \"active_energy_import\"?"),
         Misfit(
             window: "{every: 15min, points: [active_energy_import], values: [average]}",
             said: "average of active_energy_import: a counter only rises; expected register"),
-        Misfit(window: "{every: 15min, points: [serial_number]}", said: "register of serial_number: a text has no windows"),
+        Misfit(
+            window: "{every: 15min, points: [serial_number]}", said: "register of serial_number: a text has no windows"),
     ])
     func `a window that does not fit the device is an error at its place`(_ misfit: Misfit) throws {
         let configuration = try Self.configuration("windows: [\(misfit.window)]")
@@ -84,7 +86,8 @@ struct ConfigureMessageTests {
         let points = [PointDescriptor(name: "active_energy_import", kind: .counter, unit: "kW.h")]
         let found = BillingCheck.diagnostics(of: device, points: points)
         #expect(found.map(\.severity) == [.warning] && found[0].hint?.contains("windows:") == true, "\(found)")
-        let with = try Self.configuration("privacy: household, windows: [{every: 15min, points: [active_energy_import]}]")
+        let with = try Self.configuration(
+            "privacy: household, windows: [{every: 15min, points: [active_energy_import]}]")
         let sound = try #require(with.device("feeder"))
         #expect(sound.windowsOnly && BillingCheck.diagnostics(of: sound, points: points).isEmpty)
     }

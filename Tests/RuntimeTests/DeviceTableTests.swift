@@ -22,7 +22,8 @@ struct DeviceTableTests {
         let lines: LogLines
 
         init(
-            name: String = "feeder", device: String = "", household: Bool = false, folder: TemporaryFolder = TemporaryFolder(),
+            name: String = "feeder", device: String = "", household: Bool = false,
+            folder: TemporaryFolder = TemporaryFolder(),
             clocks: FakeClocks = FakeClocks()
         ) async throws {
             self.folder = folder
@@ -149,7 +150,8 @@ struct DeviceTableTests {
         let first = try await Scene()
         try await first.read(energy: 4366, serial: "111")
         await first.stop()
-        let second = try await Scene(name: "supply", device: ", was: feeder", folder: first.folder, clocks: first.clocks)
+        let second = try await Scene(
+            name: "supply", device: ", was: feeder", folder: first.folder, clocks: first.clocks)
         try await second.read(energy: 5, serial: "222")
         let event = try #require(try await second.events().first { $0.kind == EventKind.meterExchanged })
         #expect(event.device == "supply" && event.detail["before"]?.number == ExactDecimal(4366))
@@ -162,7 +164,9 @@ struct DeviceTableTests {
         scene.clocks.pass(.seconds(40))
         let place = try #require(await scene.table.place(of: "feeder"))
         await scene.table.tick(place, at: scene.clock.now())
-        let windows = try await scene.readings().filter { $0.point == "active_energy_import" && $0.quality.grade == .bad }
+        let windows = try await scene.readings().filter {
+            $0.point == "active_energy_import" && $0.quality.grade == .bad
+        }
         #expect(windows.count >= 3, "\(windows)")
         #expect(windows.allSatisfy { $0.value == nil && $0.quality.reason == .communication && $0.keep == .billing })
         await scene.outbox.close()
@@ -205,7 +209,9 @@ struct DeviceTableTests {
         Refused(exchange: MeterExchange(final: "4400 m3", initial: "0"), because: "in kW.h"),
         Refused(exchange: MeterExchange(final: "9", initial: "0"), because: "below 4366"),
         Refused(exchange: MeterExchange(final: "4400", initial: "0", serial: "111"), because: "the old meter"),
-        Refused(exchange: MeterExchange(point: "active_power", final: "4400", initial: "0"), because: "no counter active_power"),
+        Refused(
+            exchange: MeterExchange(point: "active_power", final: "4400", initial: "0"),
+            because: "no counter active_power"),
     ])
     func `an exchange that cannot be is refused in words and changes nothing`(_ refused: Refused) async throws {
         let scene = try await Scene()

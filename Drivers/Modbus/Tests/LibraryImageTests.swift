@@ -148,6 +148,6 @@ import Testing
 }
 
 extension JSONValue {
-    fileprivate var items: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
-    fileprivate var members: [Member]? { if case .object(let members) = self { members } else { nil } }
+    var items: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
+    var members: [Member]? { if case .object(let members) = self { members } else { nil } }
 }

@@ -43,7 +43,8 @@ import Testing
                 if let actual, names.contains(actual) { hinted.append(actual) } else { unknown.append("\(unit)") }
             default: unknown.append("\(unit)")
             }
-            #expect(!(device["reasons"]?.items ?? []).isEmpty, "a verdict without a reason")
+            let reasons: [JSONValue] = device["reasons"]?.items ?? []
+            #expect(!reasons.isEmpty, "a verdict without a reason")
         }
         let count = "right \(right), wrong \(wrong), among the candidates \(hinted), not known \(unknown)"
         #expect(wrong.isEmpty, "\(count)")

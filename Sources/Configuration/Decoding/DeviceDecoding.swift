@@ -60,7 +60,8 @@ struct DeviceDecoding {
             name: source.name, position: source.position, bus: bus, profile: profile, interval: interval,
             points: points,
             groups: groups, was: was.map(\.text), labels: labels, rating: rating, keep: keep, privacy: privacy,
-            windows: declared, windowTolerance: tolerance, windowsOnly: windowsOnly, ratedPower: power, options: options, merged: source.merged)
+            windows: declared, windowTolerance: tolerance, windowsOnly: windowsOnly, ratedPower: power,
+            options: options, merged: source.merged)
         return (device, effective)
     }
 

@@ -69,7 +69,8 @@ struct WindowDecoding {
         let only = reader.flag("windows_only", default: false)
         if only, windows.isEmpty {
             reader.error(
-                at: written.position, "`windows_only` without `windows` lets nothing leave; expected windows to be given")
+                at: written.position,
+                "`windows_only` without `windows` lets nothing leave; expected windows to be given")
         }
         if !only, privacy == .household, !windows.isEmpty {
             reader.warning(
@@ -98,7 +99,8 @@ struct WindowDecoding {
             } else if points[point.text].map(\.isExcluded) ?? points.onlyListed {
                 inner.error(
                     at: point.position,
-                    "`points`: \(point.text) is not read, the device's own `points` leave it out; expected it there too")
+                    "`points`: \(point.text) is not read, the device's own `points` leave it out; expected it there too"
+                )
             }
         }
         let words = WindowConfiguration.Value.allCases.map(\.rawValue)

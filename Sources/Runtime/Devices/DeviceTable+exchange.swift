@@ -68,13 +68,15 @@ extension DeviceTable {
             if let point = counters.first(where: { $0.name == wanted }) { return point }
             throw MeterExchangeRefusal(
                 explanation: "\(device) has no counter \(wanted)",
-                hint: NearestName.of(wanted, among: names).map { "did you mean \($0)?" } ?? names.joined(separator: ", ")
+                hint: NearestName.of(wanted, among: names).map { "did you mean \($0)?" }
+                    ?? names.joined(separator: ", ")
             )
         }
         if counters.count == 1 { return counters[0] }
         if let usual = counters.first(where: { $0.name == "active_energy_import" }) { return usual }
         throw MeterExchangeRefusal(
-            explanation: "\(device) has several counters", hint: "name one with --point: " + names.joined(separator: ", "))
+            explanation: "\(device) has several counters",
+            hint: "name one with --point: " + names.joined(separator: ", "))
     }
 
     /// What a person read off a display, in the unit of the counter.

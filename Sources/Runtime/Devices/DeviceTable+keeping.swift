@@ -84,7 +84,8 @@ extension DeviceTable {
             let answer = await buses.query(device: record, points: points, within: Self.identityLimit)
             guard answer.failure.isEmpty, let rows = try? answer.samples.rows(points: record.points.count) else {
                 log.warning(
-                    "device \(record.name): which meter it is could not be read after a step of its counter: \(answer.failure)")
+                    "device \(record.name): which meter it is could not be read after a step of its counter: \(answer.failure)"
+                )
                 return
             }
             await take(rows, at: place)

@@ -107,7 +107,8 @@ actor DeviceTable {
             else {
                 fault = SampleColumnsError(
                     description:
-                        "samples of point \(block.highestPoint) of device \(block.device), which bus \(bus) does not have")
+                        "samples of point \(block.highestPoint) of device \(block.device), which bus \(bus) does not have"
+                )
                 break
             }
             normalize(block.samples, at: place, into: &harvest)

@@ -170,7 +170,8 @@ actor Publisher {
         return DeviceDirectory.Device(
             name: device.name, was: device.was, bus: device.bus, driver: configuration.bus(device.bus)?.driver ?? "",
             profile: device.profile ?? "", profileVersion: record.profileVersion.isEmpty ? nil : record.profileVersion,
-            labels: device.labels.map { .init($0.name, .string($0.value)) }, serial: record.serial, groups: device.groups,
+            labels: device.labels.map { .init($0.name, .string($0.value)) }, serial: record.serial,
+            groups: device.groups,
             points: record.points, extra: extra)
     }
 
