@@ -5,7 +5,7 @@ struct SQLiteDatabase: ~Copyable {
     let path: String
     private let handle: OpaquePointer
     /// Statements compiled before and not in use now.
-    private let idle = IdleStatements()
+    private let idle: IdleStatements
 
     /// Another program (a technician with `sqlite3`) may hold the file for a moment; longer than this is reported as locked.
     static let busyTimeoutMilliseconds: Int32 = 2_000
@@ -21,6 +21,8 @@ struct SQLiteDatabase: ~Copyable {
             sqlite3_close_v2(opened)
             throw SQLiteDatabase.failure(code, path: path, detail: detail)
         }
+        // Set here and not where it is declared: the 6.2 compiler fails on a throw after a stored property has its value.
+        idle = IdleStatements()
         self.path = path
         handle = opened
         sqlite3_busy_timeout(handle, SQLiteDatabase.busyTimeoutMilliseconds)
