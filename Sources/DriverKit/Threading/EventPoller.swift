@@ -71,8 +71,9 @@ public final class EventPoller: @unchecked Sendable {
             // Rounded up: a millisecond early would be a turn for nothing.
             milliseconds = left <= 0 ? 0 : Int32(min(Int64(Int32.max), (left + 999_999) / 1_000_000))
         }
-        let count = buffer.withUnsafeMutableBufferPointer {
-            epoll_wait(epoll, $0.baseAddress, Int32($0.count), milliseconds)
+        let count = buffer.withUnsafeMutableBufferPointer { buffer in
+            // Some C libraries declare the pointer as never nil.
+            buffer.baseAddress.map { epoll_wait(epoll, $0, Int32(buffer.count), milliseconds) } ?? 0
         }
         guard count > 0 else { return !events.isEmpty }
         for event in buffer[..<Int(count)] {
