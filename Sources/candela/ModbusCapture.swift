@@ -130,7 +130,12 @@ struct ModbusCapture {
         address[10] = UInt8(headerSum >> 8)
         address[11] = UInt8(headerSum & 0xFF)
         // Locally administered addresses: 02:00 and the IPv4 address.
-        return [2, 0] + target + [2, 0] + source + [0x08, 0x00] + address + segment
+        var frame: [UInt8] = [2, 0]
+        frame += target
+        frame += [2, 0]
+        frame += source
+        frame += [0x08, 0x00]
+        return frame + address + segment
     }
 
     /// RFC 1071.
