@@ -9,11 +9,24 @@ import os
 import sys
 import threading
 
-from pymodbus.server import StartAsyncTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
+from pymodbus.constants import ExcCodes
+from pymodbus.datastore import ModbusBaseDeviceContext, ModbusServerContext
+from pymodbus.server import ModbusTcpServer
 
 PLACES = {"energy": 0, "serial": 2, "power": 4}
 CURRENT = [0] * 16
+
+
+class Meter(ModbusBaseDeviceContext):
+    """Reads what stands in CURRENT; takes no write."""
+
+    def getValues(self, func_code, address, count=1):
+        if address + count > len(CURRENT):
+            return ExcCodes.ILLEGAL_ADDRESS
+        return CURRENT[address : address + count]
+
+    def setValues(self, func_code, address, values):
+        return ExcCodes.ILLEGAL_FUNCTION
 
 
 def follow():
@@ -24,16 +37,13 @@ def follow():
     os._exit(0)
 
 
-async def refresh(_function, _start, _address, _count, registers, _values):
-    registers[: len(CURRENT)] = CURRENT
-
-
 async def main():
     threading.Thread(target=follow, daemon=True).start()
-    block = SimData(0, values=[0] * len(CURRENT), datatype=DataType.REGISTERS)
-    device = SimDevice(1, simdata=[block], action=refresh)
+    context = ModbusServerContext(devices={1: Meter()}, single=False)
+    server = ModbusTcpServer(context, address=("127.0.0.1", int(sys.argv[1])))
+    await server.serve_forever(background=True)
     print("ready", flush=True)
-    await StartAsyncTcpServer(device, address=("127.0.0.1", int(sys.argv[1])))
+    await asyncio.Event().wait()
 
 
 asyncio.run(main())
