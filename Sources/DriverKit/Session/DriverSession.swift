@@ -148,7 +148,7 @@ final class DriverSession: Sendable {
                 stateDue = BootClock.now().advanced(by: Self.stateInterval)
             }
             let limit = min(next, BootClock.now().advanced(by: Self.longestPause))
-            await thread.wait(until: limit)
+            if !thread.rest(until: limit) { await thread.wait(until: limit) }
             // Woken before its time: an answer has come on a socket, or a name is resolved, and both wait for a turn.
             if BootClock.now() < limit { next = BootInstant(nanoseconds: .min) }
         }
