@@ -73,6 +73,35 @@ public final class BusThread: SerialExecutor, @unchecked Sendable {
     /// A ``wake()`` that came since the last wait ended ends this one at once. Jobs that are queued already run first.
     public func wait(until instant: BootInstant) async { await suspend(until: instant, isWakeable: true) }
 
+    /// Blocks the thread itself until `instant`, ``wake()``, a job or an event, without suspending the job that calls it: suspending and
+    /// resuming costs more than a whole turn of a busy bus. Only on the thread.
+    ///
+    /// - Returns: false, at once, when others wait for the thread: the caller has to ``wait(until:)``, so that they get it.
+    func rest(until instant: BootInstant) -> Bool {
+        var poller: EventPoller?
+        let isFree = monitor.withLock {
+            guard state.jobs.isEmpty, state.waiters.isEmpty, !state.isStopping else { return false }
+            if let attached = state.poller, !state.isWakePending {
+                // Set inside the lock: who queues something from now on interrupts the wait, also before it began.
+                state.isPolling = true
+                poller = attached
+                return true
+            }
+            while state.jobs.isEmpty, !state.isWakePending, !state.isStopping, BootClock.now() < instant {
+                monitor.wait(until: instant)
+            }
+            state.isWakePending = false
+            return true
+        }
+        guard let poller else { return isFree }
+        _ = poller.wait(until: instant)
+        monitor.withLock {
+            state.isPolling = false
+            state.isWakePending = false
+        }
+        return true
+    }
+
     /// Suspends the caller until `instant`, whoever calls ``wake()``: for a driver that waits inside a command.
     /// Ends early only when the thread shuts down.
     public func sleep(until instant: BootInstant) async { await suspend(until: instant, isWakeable: false) }

@@ -19,9 +19,32 @@ private actor EchoDriver: BusDriver {
         self.outlet = outlet
     }
 
-    func configure(_ configuration: DriverConfigure) -> DriverConfigured { DriverConfigured() }
-    func start() throws(DriverStartFailure) -> String { "echo port" }
-    func turn() -> BootInstant { BootInstant(nanoseconds: .max) }
+    private var watched: Int32?
+    private var poller: EventPoller?
+
+    /// A port that is a number is a descriptor to be watched.
+    func configure(_ configuration: DriverConfigure) -> DriverConfigured {
+        watched = Int32(configuration.port)
+        return DriverConfigured()
+    }
+    func start() throws(DriverStartFailure) -> String {
+        if let watched, let poller = EventPoller() {
+            poller.add(watched, token: 1, write: false)
+            self.poller = poller
+            thread.attach(poller)
+        }
+        return "echo port"
+    }
+    /// Tells each of its turns by one sample; its value: whether there was something to read.
+    func turn() -> BootInstant {
+        guard let poller, let watched else { return BootInstant(nanoseconds: .max) }
+        let hasEvents = !poller.takeEvents().isEmpty
+        var byte: UInt8 = 0
+        if hasEvents { _ = read(watched, &byte, 1) }
+        outlet.samples(
+            device: 0, [Sample(point: 0, value: .flag(hasEvents), quality: .good, acquired: BootClock.now())])
+        return BootInstant(nanoseconds: .max)
+    }
     func query(_ query: DriverQuery) async -> DriverQueryDone {
         outlet.samples(
             device: query.device, [Sample(point: 0, value: .flag(true), quality: .good, acquired: BootClock.now())])
@@ -35,7 +58,7 @@ private actor EchoDriver: BusDriver {
     func portState() -> DriverPortState { DriverPortState(isOpen: true, detail: "", utilisationPermille: 0) }
     func statistics() -> DriverStatistics { DriverStatistics() }
     func trace(_ on: Bool) {}
-    func stop() {}
+    func stop() { thread.attach(nil) }
 }
 
 /// The runtime's end of two pipes.
@@ -120,6 +143,30 @@ private final class Peer: Sendable {
         try peer.send { $0.query.request = 6 }
         #expect(try peer.next()?.samples.flag == [true])
         #expect(try peer.next()?.queryDone.request == 6)
+        try peer.send { $0.shutdown = DriverShutdown() }
+        #expect(try peer.finish().status == 0)
+        peer.endInput()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `bytes on a descriptor give the bus a turn at once, although nothing is due`() throws {
+        var ends: [Int32] = [0, 0]
+        #expect(pipe(&ends) == 0)
+        defer { for end in ends { close(end) } }
+        let peer = Peer()
+        try peer.send { $0.hello = DriverRuntimeHello() }
+        #expect(try peer.next()?.hello.name == "echo")
+        try peer.send { $0.configure.port = "\(ends[0])" }
+        #expect(try peer.next()?.configured != nil)
+        try peer.send { $0.start = DriverStart() }
+        #expect(try peer.next()?.started.port == "echo port")
+        #expect(try peer.next()?.samples.flag == [false])
+        for _ in 1...3 {
+            #expect(write(ends[1], "x", 1) == 1)
+            var told = try peer.next()?.samples.flag
+            while told == [false] { told = try peer.next()?.samples.flag }
+            #expect(told == [true])
+        }
         try peer.send { $0.shutdown = DriverShutdown() }
         #expect(try peer.finish().status == 0)
         peer.endInput()

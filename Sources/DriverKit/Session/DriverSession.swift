@@ -24,6 +24,10 @@ final class DriverSession: Sendable {
     /// The bus thread comes round at least this often, so that the heartbeat shows progress of an idle bus too.
     static let longestPause: Duration = DriverProtocolLimits.heartbeatInterval
 
+    /// The port's state is taken at most this often between the runtime's messages: it is told once per heartbeat, and of a bus of a
+    /// thousand hosts it is a sum over all of them.
+    static let stateInterval: Duration = .milliseconds(250)
+
     private let input: Int32
     private let outlet: StreamOutlet
     private let inbox = DriverInbox()
@@ -122,6 +126,7 @@ final class DriverSession: Sendable {
     private func serve<Driver: BusDriver>(_ driver: isolated Driver) async {
         var stage = SessionStage()
         var next = BootClock.now()
+        var stateDue = next
         while inbox.ending == nil {
             var isCalled = false
             while let message = inbox.take() {
@@ -137,8 +142,15 @@ final class DriverSession: Sendable {
             } else {
                 next = BootInstant(nanoseconds: .max)
             }
-            progress(driver)
-            await thread.wait(until: min(next, BootClock.now().advanced(by: Self.longestPause)))
+            turns.add(1, ordering: .relaxed)
+            if stateDue <= BootClock.now() {
+                progress(driver)
+                stateDue = BootClock.now().advanced(by: Self.stateInterval)
+            }
+            let limit = min(next, BootClock.now().advanced(by: Self.longestPause))
+            if !thread.rest(until: limit) { await thread.wait(until: limit) }
+            // Woken before its time: an answer has come on a socket, or a name is resolved, and both wait for a turn.
+            if BootClock.now() < limit { next = BootInstant(nanoseconds: .min) }
         }
         driver.stop()
     }
@@ -171,6 +183,10 @@ final class DriverSession: Sendable {
             exchangeLimit.withLock { $0 = limit }
             answer.configured = configured
             outlet.send(answer)
+            // What was needed to read profiles and to describe a thousand devices is not needed again.
+            answer = DriverFromDriver()
+            configured = DriverConfigured()
+            candela_trim_heap()
         case .start?: start(driver, &stage)
         case .query(let query)?:
             let refusal = stage.refusal(of: query, at: BootClock.now())

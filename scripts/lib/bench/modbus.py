@@ -18,6 +18,8 @@ BLOCK, PLACES = 20, (0, 1000, 2000)
 # What the slaves see before is start-up: they begin to count 3 s after the first request.
 WARM_UP_S = 3
 GOAL, GOAL_SICK = 98.0, 92.0
+# Less than a round of the three blocks of one slave takes at the highest speed: every block is always due, and the line is never idle.
+INTERVAL_MS = 50
 
 
 def build(folder):
@@ -74,8 +76,7 @@ def gateway(options, programs, baud, units, dead, seconds, folder, extra=None):
     slaves = Slaves(programs, baud, 1, units, dead)
     bus = {"baud": baud, "response_timeout": "500ms", **(extra or {})}
     devices = [
-        # A second is less than a round takes: every block is always due.
-        {"name": f"slave-{unit}", "profile": "bench", "interval_ms": 1000, "options": {"address": unit}}
+        {"name": f"slave-{unit}", "profile": "bench", "interval_ms": INTERVAL_MS, "options": {"address": unit}}
         for unit in range(1, units + 1)
     ]
     with open(os.path.join(folder, "driver.log"), "a") as log:

@@ -28,11 +28,12 @@ public actor ModbusDriver: BusDriver {
     }
 
     public func configure(_ configure: DriverConfigure) -> DriverConfigured {
-        let read = BusConfiguration(configure)
+        var read = BusConfiguration(configure)
+        let answer = read.takeAnswer()
         configuration = read
         tasks = TaskHost(
             configuration: read, isReadOnly: configure.readOnly, outlet: outlet, clock: { BootClock.now() })
-        return read.answer
+        return answer
     }
 
     public func start() throws(DriverStartFailure) -> String {

@@ -80,12 +80,11 @@ def all_children(pid):
 def profile(driver, points, folder):
     path = os.path.join(folder, "forty.yaml")
     with open(path, "w") as file:
-        file.write(f"driver: {driver}\n")
+        file.write(f"driver: {driver}\nprofile: forty\n")
         if driver == "modbus":
-            file.write(
-                "vendor: Bench\nmodel: Forty\nfunction: 4\nmax_registers: 125\nword_order: big\npoints:\n")
+            file.write("status: unverified\nnumbers: {base: wire, table: input}\nlimits: {max_registers: 125}\nvalues:\n")
             for index in range(points):
-                file.write(f"  voltage.ch{index + 1}.L1: {{register: {2 * index}, type: f32, unit: V}}\n")
+                file.write(f"  - {{quantity: voltage, phase: L1, channel: {index + 1}, at: {2 * index}, as: f32, unit: V}}\n")
 
 
 def configuration(options, broker_port, hosts_port, folder):

@@ -15,6 +15,8 @@ final class NetworkShell {
     private var timers = MomentHeap<Int>()
     /// Which timer of a connection counts; all earlier ones were set aside.
     private var timerOf: [UInt64] = []
+    /// Lanes that may wait for a name to be resolved.
+    private var resolving: Set<Int> = []
     /// Lanes to hosts that no device names, made for a task.
     private var guests: [HostAddress: Int] = [:]
     private var timerCount: UInt64 = 0
@@ -100,10 +102,14 @@ final class NetworkShell {
 
     /// Names that were asked for may have been found.
     func lookAtNames() {
+        // Asked at each turn: of a thousand hosts with numbers for addresses none is in it.
+        guard !resolving.isEmpty else { return }
         let now = engine.clock()
-        for connection in connections where connection.isResolving {
-            connection.resolved(at: now)
-            arm(connection.lane, at: now)
+        let lanes = resolving
+        resolving = []
+        for lane in lanes where connections[lane].isResolving {
+            connections[lane].resolved(at: now)
+            arm(lane, at: now)
         }
     }
 
@@ -150,6 +156,7 @@ final class NetworkShell {
 
     /// Sets the lane's timer to its connection's deadline.
     private func arm(_ lane: Int, at now: BootInstant) {
+        if connections[lane].isResolving { resolving.insert(lane) }
         if let deadline = connections[lane].deadline { set(timer: deadline, lane) }
     }
 

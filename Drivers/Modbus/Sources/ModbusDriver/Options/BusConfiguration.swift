@@ -10,7 +10,8 @@ struct BusConfiguration {
     /// Ways to devices, in the order in which devices name them.
     let links: [PortAddress]
     let devices: [ModbusDevice]
-    let answer: DriverConfigured
+    /// For the runtime, once: descriptions of all points of all devices.
+    private(set) var answer: DriverConfigured
 
     init(_ configure: DriverConfigure) {
         self.bus = configure.bus
@@ -80,6 +81,12 @@ struct BusConfiguration {
         self.links = links
         self.devices = devices
         self.answer = answer
+    }
+
+    /// Lets go of the answer, which would stay as large as everything else together.
+    mutating func takeAnswer() -> DriverConfigured {
+        defer { answer = DriverConfigured() }
+        return answer
     }
 
     private static func target(_ port: PortAddress?, _ site: DeviceOptions) -> PortAddress? {

@@ -187,26 +187,27 @@ final class BusEngine {
 
     func pollWork(_ slot: Slot) -> Work? {
         guard let block = block(of: slot) else { return nil }
-        let device = devices[slot.device]
         var part = block
-        if let bisection = device.bisections[slot.block] {
-            let cells = device.cells(of: block)
-            part = device.block(of: Array(cells[bisection.testing].joined()), like: block)
+        if let bisection = devices[slot.device].bisections[slot.block] {
+            let cells = devices[slot.device].cells(of: block)
+            part = devices[slot.device].block(of: Array(cells[bisection.testing].joined()), like: block)
         }
         return work(slot.device, part.request, .poll(slot, block: block, part: part))
     }
 
     /// A request of the bus's own to a device, with the time-out that is in force for it.
     func work(_ index: Int, _ request: ModbusRequest, _ purpose: Work.Purpose) -> Work {
-        let device = devices[index]
-        return Work(
-            lane: device.lane, device: index, unit: device.unit, request: request,
-            timeout: device.patience.timeout, pause: device.pause, purpose: purpose)
+        // Field by field: a copy of the whole device would retain and release all that it holds, at each request.
+        Work(
+            lane: devices[index].lane, device: index, unit: devices[index].unit, request: request,
+            timeout: devices[index].patience.timeout, pause: devices[index].pause, purpose: purpose)
     }
 
     func block(of slot: Slot) -> RegisterBlock? {
-        let device = devices[slot.device]
-        return slot.plan == device.planNumber && slot.block < device.blocks.count ? device.blocks[slot.block] : nil
+        guard slot.plan == devices[slot.device].planNumber, slot.block < devices[slot.device].blocks.count else {
+            return nil
+        }
+        return devices[slot.device].blocks[slot.block]
     }
 
     private func isBoundary(_ work: Work) -> Bool {
@@ -215,12 +216,11 @@ final class BusEngine {
 
     /// The slot that reads who the device is, when that must be known before what `slot` reads counts: a counter's step back is judged by it.
     private func identityFirst(_ slot: Slot, at now: BootInstant) -> Slot {
-        let device = devices[slot.device]
-        guard let identity = device.identityBlock, identity != slot.block, device.blocks[slot.block].hasCounter else {
-            return slot
-        }
-        let oldest = max(BusTimes.identityAge, device.blocks[slot.block].interval)
-        if let read = device.identityRead, now.duration(since: read) <= oldest { return slot }
+        guard let identity = devices[slot.device].identityBlock, identity != slot.block,
+            devices[slot.device].blocks[slot.block].hasCounter
+        else { return slot }
+        let oldest = max(BusTimes.identityAge, devices[slot.device].blocks[slot.block].interval)
+        if let read = devices[slot.device].identityRead, now.duration(since: read) <= oldest { return slot }
         return Slot(device: slot.device, plan: slot.plan, block: identity)
     }
 
