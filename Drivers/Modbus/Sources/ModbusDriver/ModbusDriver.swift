@@ -21,6 +21,7 @@ public actor ModbusDriver: BusDriver {
     private var tasks: TaskHost?
     private var setClock: DriverSetClock?
     private var isTasksTurn = false
+    private var isReadOnly = false
 
     public init(thread: BusThread, outlet: any DriverOutlet) {
         self.thread = thread
@@ -30,6 +31,7 @@ public actor ModbusDriver: BusDriver {
     public func configure(_ configure: DriverConfigure) -> DriverConfigured {
         let read = BusConfiguration(configure)
         configuration = read
+        isReadOnly = configure.readOnly
         tasks = TaskHost(
             configuration: read, isReadOnly: configure.readOnly, outlet: outlet, clock: { BootClock.now() })
         return read.answer
@@ -102,6 +104,7 @@ public actor ModbusDriver: BusDriver {
         tasks?.shell = shell
         tasks?.onResolved = { thread.wake() }
         if let setClock { clock(setClock) }
+        engine.isReadOnly = isReadOnly
         engine.begin()
     }
 
