@@ -36,6 +36,27 @@ private func lost(_ bus: FakeBus, _ isDead: (UInt8) -> Bool) -> Duration {
         #expect(lost(bus) { $0 != 32 } <= .milliseconds(31 * 500 + 29 * 110 + 1_000 + 30_000))
     }
 
+    @Test func `a slow device among dead ones is found by a second look with the whole time-out`() throws {
+        let bus = try FakeBus(profile, devices: devices(12)) { request, unit in
+            unit > 10 ? registers(request) : .silence
+        }
+        bus.link.latency = { $0 == 12 ? .milliseconds(400) : .milliseconds(20) }
+        bus.run(.seconds(60))
+        #expect(bus.samples(10).filter { $0.point == 0 && $0.quality == .good }.count >= 55)
+        // Nine whole time-outs in idle time come before it at most.
+        #expect(bus.samples(11).filter { $0.point == 0 && $0.quality == .good }.count >= 45)
+        #expect(bus.samples(11).allSatisfy { $0.quality == .good })
+    }
+
+    @Test func `a line on which all answer slowly is not glanced at`() throws {
+        let bus = try FakeBus(profile, devices: devices(4)) { request, _ in registers(request) }
+        bus.link.latency = { _ in .milliseconds(300) }
+        bus.run(.seconds(60))
+        #expect(bus.notebook.all.samples.allSatisfy { $0.sample.quality == .good })
+        #expect(lost(bus) { _ in true } >= .seconds(50))
+        #expect(bus.engine.devices.allSatisfy { !$0.wasGlancedAt && $0.failures == 0 })
+    }
+
     @Test func `a live device that is polled without a pause keeps the bus but for the sick share`() throws {
         let bus = try FakeBus(profile, devices: devices(32), interval: 10) { request, unit in
             unit == 1 ? registers(request) : .silence
