@@ -64,11 +64,15 @@ public enum EventKind {
     public static let windowsMissing = "windows_missing"
     /// A device refuses a register that its profile names, or takes fewer at once.
     public static let registerRefused = "register_refused"
+    /// A device says of itself that it is not the product of its profile.
+    public static let wrongDevice = "wrong_device"
+    /// A configured setup value was written, because the device had something else.
+    public static let setupWritten = "setup_written"
     /// Something the driver's author had to say.
     public static let driver = "driver"
 
     /// Those that a driver may tell; anything else it says arrives as ``driver``.
     public static let fromDrivers: Set<String> = [
-        lampFailure, gearFailure, daliBusDown, deviceOffline, busDown, registerRefused,
+        lampFailure, gearFailure, daliBusDown, deviceOffline, busDown, registerRefused, wrongDevice, setupWritten,
     ]
 }

@@ -27,13 +27,34 @@ private func lost(_ bus: FakeBus, _ isDead: (UInt8) -> Bool) -> Duration {
             unit == 32 ? registers(request) : .silence
         }
         bus.run(.seconds(600))
-        // It is the last to be asked for the first time, after 31 time-outs of 500 ms; no reading is lost after that.
-        #expect(bus.samples(31).filter { $0.point == 0 }.count >= 600 - 17)
+        // It is the last to be asked for the first time, after two time-outs of 500 ms and 29 glances; no reading is lost after that.
+        #expect(bus.samples(31).filter { $0.point == 0 }.count >= 600 - 5)
         // First contacts in idle time are not held back: all are found dead soon...
         let offline = bus.notebook.all.states.filter { $0.condition == .offline }
         #expect(Set(offline.map(\.device)).count == 31)
-        // ...and after that the share holds: 31 first contacts, the reserve, and 5 % of the time.
-        #expect(lost(bus) { $0 != 32 } <= .milliseconds(31 * 500 + 1_000 + 30_000))
+        // ...and after that the share holds: 31 first contacts, 29 glances, the reserve, and 5 % of the time.
+        #expect(lost(bus) { $0 != 32 } <= .milliseconds(31 * 500 + 29 * 110 + 1_000 + 30_000))
+    }
+
+    @Test func `a slow device among dead ones is found by a second look with the whole time-out`() throws {
+        let bus = try FakeBus(profile, devices: devices(12)) { request, unit in
+            unit > 10 ? registers(request) : .silence
+        }
+        bus.link.latency = { $0 == 12 ? .milliseconds(400) : .milliseconds(20) }
+        bus.run(.seconds(60))
+        #expect(bus.samples(10).filter { $0.point == 0 && $0.quality == .good }.count >= 55)
+        // Nine whole time-outs in idle time come before it at most.
+        #expect(bus.samples(11).filter { $0.point == 0 && $0.quality == .good }.count >= 45)
+        #expect(bus.samples(11).allSatisfy { $0.quality == .good })
+    }
+
+    @Test func `a line on which all answer slowly is not glanced at`() throws {
+        let bus = try FakeBus(profile, devices: devices(4)) { request, _ in registers(request) }
+        bus.link.latency = { _ in .milliseconds(300) }
+        bus.run(.seconds(60))
+        #expect(bus.notebook.all.samples.allSatisfy { $0.sample.quality == .good })
+        #expect(lost(bus) { _ in true } >= .seconds(50))
+        #expect(bus.engine.devices.allSatisfy { !$0.wasGlancedAt && $0.failures == 0 })
     }
 
     @Test func `a live device that is polled without a pause keeps the bus but for the sick share`() throws {

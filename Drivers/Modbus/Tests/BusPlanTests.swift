@@ -35,7 +35,8 @@ import Testing
         #expect(PlanSimulation(plan: Self.plan(devices: 5)).late().isEmpty)
         // Ten times 172 ms each second is 1.7 times what the bus has.
         let late = PlanSimulation(plan: Self.plan(devices: 10)).late()
-        #expect(late.count == 10)
+        // Whose deadline happens to be the nearest may be served in time; nobody else can be.
+        #expect((9...10).contains(late.count))
         let worst = try #require(late.first)
         #expect((1.5...2.6).contains(worst.achieved.inSeconds))
     }

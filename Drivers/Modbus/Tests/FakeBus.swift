@@ -20,6 +20,8 @@ final class FakeLink: ModbusLink {
     let clock: VirtualClock
     /// Answers a request; nil is silence.
     var slave: (ModbusRequest, UInt8) -> Exchange.Outcome
+    /// How long a unit's answer takes.
+    var latency: (UInt8) -> Duration = { _ in .milliseconds(20) }
     private(set) var log: [(unit: UInt8, request: ModbusRequest, at: BootInstant)] = []
     private(set) var spent: [(unit: UInt8, took: Duration)] = []
 
@@ -36,8 +38,9 @@ final class FakeLink: ModbusLink {
         let began = clock.now
         clock.pass(pause)
         log.append((unit, request, clock.now))
-        let outcome = slave(request, unit)
-        clock.pass(outcome == .silence ? timeout : .milliseconds(20))
+        var outcome = slave(request, unit)
+        if latency(unit) > timeout { outcome = .silence }
+        clock.pass(outcome == .silence ? timeout : latency(unit))
         spent.append((unit, clock.now.duration(since: began)))
         return Exchange(
             outcome: outcome, sent: [unit] + request.bytes, received: [], began: began, ended: clock.now, silent: pause)

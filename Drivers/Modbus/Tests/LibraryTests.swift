@@ -23,10 +23,14 @@ enum Library {
         try #require(TestFiles.text("\(folder)/\(name).yaml"), "\(name).yaml cannot be read")
     }
 
+    /// Parsed once: a hundred files read by each of several suites would take most of their time.
+    private static let contents: [String: Result<DriverNode, any Error>] = Dictionary(
+        uniqueKeysWithValues: names.map { name in (name, Result { try MiniYAML.parse(try text(name)) }) })
+
     static func profile(_ name: String) throws -> DriverProfile {
         var profile = DriverProfile()
         profile.name = name
-        profile.content = try MiniYAML.parse(try text(name))
+        profile.content = try #require(contents[name], "there is no \(name).yaml").get()
         return profile
     }
 }
@@ -38,7 +42,9 @@ enum Library {
         let profile = ProfileReader(try Library.profile(name), diagnostics: diagnostics).read()
         let complaints = diagnostics.all.map { "\($0.path.joined(separator: ".")): \($0.message)" }
         #expect(complaints.isEmpty, "\(complaints.prefix(8))")
-        #expect(!profile.tests.isEmpty && !profile.evidence.isEmpty && !profile.models.isEmpty)
+        #expect(!profile.evidence.isEmpty)
+        // What every SunSpec device has where is said by the device: there is no one product and no fixed answer.
+        if profile.kind != .sunspec { #expect(!profile.tests.isEmpty && !profile.models.isEmpty) }
         #expect(!profile.values.contains { $0.isWritable })
     }
 

@@ -110,10 +110,10 @@ struct MiniYAML {
                 node.list.items.append(try flow(&text))
             }
             text.removeFirst()
-        case "\"":
-            text.removeFirst()
-            node.text = String(text.prefix { $0 != "\"" })
-            text = text.drop { $0 != "\"" }.dropFirst()
+        case "\""?, "'"?:
+            let quote = text.removeFirst()
+            node.text = String(text.prefix { $0 != quote })
+            text = text.drop { $0 != quote }.dropFirst()
         default:
             let plain = text.prefix { $0 != "," && $0 != "}" && $0 != "]" }
             text = text[plain.endIndex...]

@@ -69,7 +69,7 @@ import Testing
             seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return seed >> 33
         }
-        for _ in 0..<20_000 {
+        for _ in 0..<400 {
             var tcp = MBAPReceiver()
             var rtu = RTUStreamReceiver()
             for _ in 0..<4 {

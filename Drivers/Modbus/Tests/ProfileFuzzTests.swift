@@ -22,7 +22,7 @@ struct ProfileDice: RandomNumberGenerator {
 /// Profiles that nobody would write: each must be refused in words or read, and never stop the driver.
 @Suite struct `Profiles gone wrong` {
     /// Enough for each kind of damage at each key; `scripts/soak` sets CANDELA_SOAK_SECONDS for more.
-    static let rounds = 200
+    static let rounds = 60
 
     static let seeds = [
         """

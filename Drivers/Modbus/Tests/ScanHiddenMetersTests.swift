@@ -53,7 +53,7 @@ import Testing
         print("scan of 20 hidden meters: \(count)")
         // What nobody knows is not called anything; a meter without a profile gets clues.
         let stranger = devices.first { $0["address"]?.number?.integer == 20 }
-        #expect(stranger?["verdict"]?.text == "unknown")
+        #expect(stranger?["verdict"]?.text == "unknown", "\(stranger?["reasons"]?.items ?? [])")
         let identified = devices.first { $0["profile"]?.text == "abb-b23" }
         #expect(
             identified?["entry"]?.text

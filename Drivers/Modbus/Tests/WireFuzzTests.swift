@@ -7,7 +7,7 @@ import Testing
 /// Bytes at random, and right frames with something wrong in them, into everything that reads frames. `CANDELA_FUZZ_SECONDS` sets how long;
 /// `CANDELA_FUZZ_SEED` where the numbers begin.
 @Suite struct `Frames at random` {
-    static let seconds = getenv("CANDELA_FUZZ_SECONDS").flatMap { Int(String(cString: $0)) } ?? 5
+    static let seconds = getenv("CANDELA_FUZZ_SECONDS").flatMap { Int(String(cString: $0)) } ?? 2
     static let seed = getenv("CANDELA_FUZZ_SEED").flatMap { UInt64(String(cString: $0)) } ?? 1
 
     @Test func `no bytes crash or hang a receiver, and none but a right answer is taken for one`() {

@@ -21,6 +21,7 @@ public actor ModbusDriver: BusDriver {
     private var tasks: TaskHost?
     private var setClock: DriverSetClock?
     private var isTasksTurn = false
+    private var isReadOnly = false
 
     public init(thread: BusThread, outlet: any DriverOutlet) {
         self.thread = thread
@@ -31,6 +32,7 @@ public actor ModbusDriver: BusDriver {
         var read = BusConfiguration(configure)
         let answer = read.takeAnswer()
         configuration = read
+        isReadOnly = configure.readOnly
         tasks = TaskHost(
             configuration: read, isReadOnly: configure.readOnly, outlet: outlet, clock: { BootClock.now() })
         return answer
@@ -103,6 +105,7 @@ public actor ModbusDriver: BusDriver {
         tasks?.shell = shell
         tasks?.onResolved = { thread.wake() }
         if let setClock { clock(setClock) }
+        engine.isReadOnly = isReadOnly
         engine.begin()
     }
 

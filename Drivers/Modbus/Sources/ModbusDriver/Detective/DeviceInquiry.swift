@@ -41,6 +41,9 @@ struct DeviceInquiry: Sendable {
     /// SunSpec's three places (SunSpec Device Information Model, clause 6.2), and "SunS".
     static let sunSpecPlaces: [UInt16] = [40_000, 0, 50_000]
     static let sunSpecMark: [UInt16] = [0x5375, 0x6E53]
+    /// Values that must look right before a profile is even a candidate, where it has as many: of registers full of small numbers two
+    /// do by chance.
+    static let leastFitting = 3
     /// A device that answers none of so many questions in a row has gone.
     static let mostSilence = 6
 
@@ -250,6 +253,7 @@ struct DeviceInquiry: Sendable {
         }
         let fitting = candidates.compactMap { candidate -> (String, Int)? in
             guard case .fits(let count) = appearance(candidate), count >= 2,
+                count >= min(Self.leastFitting, candidate.looks.count),
                 // A profile that knows its product by a register has just been contradicted by it.
                 candidate.profile.identification.isEmpty
             else { return nil }

@@ -109,10 +109,7 @@ struct RTUStreamReceiver: Sendable {
             return take(length)
         case .unknown:
             // A maker's own function: its frame ends where the check fits.
-            let lengths = RTUFrame.shortest...max(RTUFrame.shortest, min(bytes.count, RTUFrame.longest))
-            if let length = lengths.first(where: { $0 <= bytes.count && RTUFrame.isRight(bytes[..<$0]) }) {
-                return take(length)
-            }
+            if let length = RTUFrame.firstRightLength(bytes) { return take(length) }
             return bytes.count < RTUFrame.longest ? .incomplete : fail("more bytes than a frame can have")
         }
     }

@@ -37,6 +37,7 @@ struct DeviceBuilder {
                     interval: interval, basis: value.kind == .counter ? fitting.basis(of: value) : "",
                     isDerived: value.isDerived, isIdentity: value.quantity == "serial_number" && value.kind == .text))
         }
+        let setup = SetupReader(points: points, diagnostics: diagnostics).read(site.setup, at: place.appending("setup"))
         guard !diagnostics.hasErrors(.device, name: entry.name) else { return nil }
         if points.isEmpty {
             diagnostics.error("no point of \(profile.name) is left to read", at: place.appending("points"))
@@ -47,12 +48,14 @@ struct DeviceBuilder {
             visible: points, originals: fitting.originals(), identification: identification,
             isInverted: site.isInverted
         ).all()
-        return ModbusDevice(
+        var device = ModbusDevice(
             index: entry.index, name: entry.name, unit: UInt8(unit), link: link, profileIdentity: profile.identity,
             points: points, descriptors: descriptors, timeout: profile.limits.timeout ?? options.responseTimeout,
             pause: profile.limits.pause, plan: RequestPlan(limits: profile.limits, neverRead: profile.neverRead),
             decoder: DeviceDecoder(points: points, identification: identification, profile: profile.name),
             discovery: profile.kind == .sunspec ? SunSpecDiscovery(site: site, profile: profile) : nil)
+        device.setup = setup
+        return device
     }
 
     private func interval(of value: ProfileValue, _ request: DriverPointRequest?, _ entry: DriverDevice) -> Duration {

@@ -17,6 +17,10 @@ struct DeviceOptions: Sendable {
         option(
             "units", "map", "", "{heat_energy: GJ}: the unit a meter is set to, where it differs from the profile's"),
         option("force_profile", "flag", "false", "read the device although it says that it is another product"),
+        option(
+            "setup", "map", "",
+            "{POINT: VALUE}: what must stand in writable points; written when the device comes (back) and has something else"
+        ),
         option("sunspec_model", "number", "", "the one SunSpec meter model to read, such as 203"),
     ]
 
@@ -33,6 +37,8 @@ struct DeviceOptions: Sendable {
     var pulses: [Int?: PulseWorth] = [:]
     var isForced = false
     var sunspecModel: Int?
+    /// Values that writable points must have, as they are written.
+    var setup: DriverNode?
 
     init(_ device: DriverDevice, port: PortAddress?, profile: ModbusProfile?, diagnostics: Diagnostics) {
         let map = NodeMap(
@@ -56,6 +62,8 @@ struct DeviceOptions: Sendable {
         isForced = map.flag("force_profile") ?? false
         units = Self.units(map, profile)
         pulses = PulseWorth.read(map, profile)
+        // The points are known only when the device is made; they are checked there.
+        if let value = map.value("setup"), value.map() != nil { setup = value.node }
         if let value = map.value("sunspec_model") {
             if let profile, profile.kind != .sunspec {
                 value.error("\(profile.name) is no SunSpec profile")

@@ -59,6 +59,7 @@ extension BusEngine {
         devices[index].decoder.forget()
         lanes[devices[index].lane].unwell -= 1
         for slot in slots(of: index) { scheduler.release(slot, due: moment) }
+        beginSetup(index)
     }
 
     /// Takes a device out of the round: it is asked only within the failing devices' share.

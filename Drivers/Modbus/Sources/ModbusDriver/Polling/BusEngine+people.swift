@@ -159,7 +159,7 @@ extension BusEngine {
         }
         let request: ModbusRequest
         do {
-            request = try self.request(setting: point.value, to: wanted)
+            request = try Self.request(setting: point.value, to: wanted)
         } catch {
             return end(.rejected, error.reason)
         }
@@ -193,7 +193,7 @@ extension BusEngine {
         }
     }
 
-    private func request(
+    static func request(
         setting value: ProfileValue, to wanted: Value
     ) throws(RegisterCodec.Unwritable) -> ModbusRequest {
         guard value.isWritable, value.table.isWritable else {

@@ -41,6 +41,10 @@ extension BusEngine {
 
     private func learn(_ index: Int, refused points: [Int]) {
         devices[index].plan.refused.formUnion(points)
+        // Asked for less at once because of a register that is not there: with that one left out, the profile's limit is tried again.
+        if let most = devices[index].plan.learnedMaximum, devices[index].plan.limits.shrinkTo.contains(most) {
+            devices[index].plan.learnedMaximum = nil
+        }
         devices[index].decoder.refuse(points)
         let device = devices[index]
         let visible = points.filter { !device.points[$0].isHidden }
@@ -70,14 +74,7 @@ extension BusEngine {
     }
 
     private func tellLearned(_ index: Int, _ detail: String) {
-        var event = DriverEvent()
-        event.kind = "register_refused"
-        event.hasDevice_p = true
-        event.device = devices[index].index
-        event.severity = 1
-        event.detail = detail
-        event.bootNs = UInt64(max(0, clock().nanoseconds))
-        outlet.event(event)
+        tell("register_refused", of: index, detail, severity: 1)
     }
 
     /// Makes the requests anew from what is known now.

@@ -33,7 +33,32 @@ extension BusEngine {
 
     /// What the decoder has found out about the device: that it is another product, or cannot be recognised.
     func tellFindings(_ index: Int) {
-        for finding in devices[index].decoder.takeFindings() { outlet.log("\(devices[index].name): \(finding)") }
+        let findings = devices[index].decoder.takeFindings()
+        for finding in findings { outlet.log("\(devices[index].name): \(finding)") }
+        let isWrong = devices[index].decoder.isWrongDevice
+        guard devices[index].decoder.isRecognised, isWrong != devices[index].isToldWrong else { return }
+        devices[index].isToldWrong = isWrong
+        tell(
+            "wrong_device", of: index,
+            isWrong
+                ? findings.last ?? "this is not what its profile describes"
+                : "it is what its profile \(devices[index].profileIdentity) describes again",
+            severity: 2, phase: isWrong ? 1 : 2)
+    }
+
+    /// - Parameters:
+    ///   - severity: 0 info, 1 warning, 2 alarm.
+    ///   - phase: 0 a mere happening, 1 begins, 2 ends.
+    func tell(_ kind: String, of index: Int, _ detail: String, severity: UInt32, phase: UInt32 = 0) {
+        var event = DriverEvent()
+        event.kind = kind
+        event.hasDevice_p = true
+        event.device = devices[index].index
+        event.severity = severity
+        event.phase = phase
+        event.detail = detail
+        event.bootNs = UInt64(max(0, clock().nanoseconds))
+        outlet.event(event)
     }
 
     func tellState(_ index: Int) {

@@ -40,6 +40,8 @@ final class BusEngine {
     /// The serial port is gone: why.
     var portFailure: String?
     var isTracing = false
+    /// Nothing is written by itself.
+    var isReadOnly = false
     /// Polling rests, because a task has the line for itself.
     var isSuspended = false
     /// Carries an errand's exchange to where it is made: at once on a line, later on a connection.
@@ -139,8 +141,9 @@ final class BusEngine {
         if lanes[lane].unwell > 0 {
             if let work = probeWork(lane, at: now) { return .exchange(work) }
             if case .wait = scheduled, let work = firstContact(lane, at: now) { return .exchange(work) }
-            wake = [wake, nextProbe(lane)].compactMap { $0 }.min()
+            wake = [wake, nextProbe(lane, at: now)].compactMap { $0 }.min()
         }
+        if !lanes[lane].setups.isEmpty, let work = setupWork(lane, at: now) { return .exchange(work) }
         // On a lane of many, the scheduler itself says which lane something became due on.
         guard case .wait(let until) = scheduled else { return scheduled }
         return .wait(until: lanes[lane].isConnection ? wake : [until, wake].compactMap { $0 }.min())
@@ -196,11 +199,13 @@ final class BusEngine {
     }
 
     /// A request of the bus's own to a device, with the time-out that is in force for it.
-    func work(_ index: Int, _ request: ModbusRequest, _ purpose: Work.Purpose) -> Work {
+    func work(
+        _ index: Int, _ request: ModbusRequest, _ purpose: Work.Purpose, timeout: Duration? = nil
+    ) -> Work {
         // Field by field: a copy of the whole device would retain and release all that it holds, at each request.
         Work(
             lane: devices[index].lane, device: index, unit: devices[index].unit, request: request,
-            timeout: devices[index].patience.timeout, pause: devices[index].pause, purpose: purpose)
+            timeout: timeout ?? devices[index].patience.timeout, pause: devices[index].pause, purpose: purpose)
     }
 
     func block(of slot: Slot) -> RegisterBlock? {
@@ -232,6 +237,7 @@ final class BusEngine {
         switch work.purpose {
         case .errand(let done): done(exchange)
         case .discover(let slot): discovered(slot, exchange, work)
+        case .setup: if let device = work.device { setUp(device, exchange, work) }
         case .probe(let block, let slot):
             guard let device = work.device else { return }
             probed(device, block, slot, exchange, work)
@@ -321,8 +327,9 @@ final class BusEngine {
             devices[index].meter.count(exchange)
             devices[index].meter.ring.append(entry)
             if case .answer = exchange.outcome, !isSick {
-                devices[index].patience.answered(
-                    after: exchange.latency ?? max(.zero, exchange.took - exchange.silent - wire))
+                let latency = exchange.latency ?? max(.zero, exchange.took - exchange.silent - wire)
+                devices[index].patience.answered(after: latency)
+                lanes[work.lane].slowestAnswer = max(lanes[work.lane].slowestAnswer, latency)
             } else {
                 devices[index].patience.missed()
             }
@@ -365,6 +372,8 @@ final class BusEngine {
 
 /// Times that rule how a bus is worked.
 enum BusTimes {
+    /// Devices that did not answer their first question before the next ones are only glanced at: two are no accident.
+    static let missesUntilGlances = 2
     /// The serial number is read again before counters when the last reading of it is older than this: a meter is exchanged in minutes.
     static let identityAge: Duration = .seconds(60)
     /// A ring that was frozen at a failure is let go when the device has been well for so long.

@@ -19,6 +19,12 @@ struct BusLane {
     let isConnection: Bool
 
     var devices: [Int] = []
+    /// Devices whose setup is being checked.
+    var setups: Set<Int> = []
+    /// First contacts with the whole time-out that nobody answered.
+    var missedFirstContacts = 0
+    /// The longest that an answer took.
+    var slowestAnswer: Duration = .zero
     /// Of its devices, those that are not in the normal round.
     var unwell = 0
     var budget: ProbeBudget
@@ -66,6 +72,8 @@ struct Work {
         case poll(BusEngine.Slot, block: RegisterBlock, part: RegisterBlock)
         /// Is anyone there? With the slot whose block this is when the answer is as good as a poll.
         case probe(RegisterBlock, BusEngine.Slot?)
+        /// A setup value is read or written.
+        case setup
         /// The device says itself what it has where.
         case discover(BusEngine.Slot)
         /// Someone waits for it.

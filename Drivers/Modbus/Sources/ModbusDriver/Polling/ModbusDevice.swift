@@ -33,6 +33,13 @@ struct ModbusDevice {
     /// Points that must read back like this; written again when the device has lost them.
     var setup: [SetupValue] = []
 
+    /// The check of ``setup`` that is under way.
+    var setupRun: SetupRun?
+    /// How often each setup value was written since the start, by point.
+    var setupWrites: [Int: Int] = [:]
+    /// It was said that this is another product.
+    var isToldWrong = false
+
     /// Which of the bus's lanes leads to it.
     var lane = 0
     /// Rises with each new plan, so that what the scheduler holds of an old one is recognised.
@@ -46,6 +53,8 @@ struct ModbusDevice {
     /// When points that ride along in another block's request are to be told again.
     private var riderDue: [Int: BootInstant] = [:]
 
+    /// It was asked with a short time-out, for the first time, and did not answer.
+    var wasGlancedAt = false
     /// Not asked for the first time before this.
     var firstAsked = BootInstant(nanoseconds: 0)
     var condition = DriverDeviceState.Condition.unknown

@@ -171,7 +171,7 @@ final class ProfileTryTask: BusTask {
         case .broken(let reason): note(block, reason)
         case .silence: note(block, "no answer")
         }
-        if failures > 2, rows.values.allSatisfy({ $0.decoded == nil }) {
+        if failures > 2 || failures > 0 && blocks.isEmpty, rows.values.allSatisfy({ $0.decoded == nil }) {
             return .failed("unit \(unit) does not answer; check address, baud rate, parity and wiring")
         }
         return .again

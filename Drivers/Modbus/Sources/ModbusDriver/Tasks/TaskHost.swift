@@ -135,6 +135,8 @@ final class TaskHost: TaskBench {
     }
 
     func retune(_ settings: SerialSettings?) throws(LinkFailure) {
+        // Giving back what was never taken is no error: a bus of hosts has no settings to go back to.
+        if settings == nil, !isRetuned { return }
         guard let engine else { throw LinkFailure(message: "the port is not open", isRetriable: true) }
         guard let line = engine.line else {
             throw LinkFailure(message: "the bus is no serial line: it has no baud rate", isRetriable: false)

@@ -231,6 +231,8 @@ struct DeviceDecoder: Sendable {
         return findings
     }
 
+    /// It is known whether the device is what its profile describes, as far as that can be known.
+    var isRecognised: Bool { identity.isSettled }
     /// The device is not what its profile describes.
     var isWrongDevice: Bool { identity.isMismatch }
     /// As its identification names it; nil when nothing is known.
