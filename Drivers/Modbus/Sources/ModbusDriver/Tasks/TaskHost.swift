@@ -57,7 +57,7 @@ final class TaskHost: TaskBench {
         guard let place = queue.firstIndex(where: { $0.request == request }) else { return }
         if place == 0 {
             queue[0].task.cancel(self)
-            end(result: nil, failure: "cancelled")
+            end(result: queue[0].task.soFar, failure: "cancelled")
         } else {
             queue.remove(at: place)
             tellDone(request, result: nil, failure: "cancelled before it began")
