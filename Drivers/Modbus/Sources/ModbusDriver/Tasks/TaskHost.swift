@@ -137,6 +137,8 @@ final class TaskHost: TaskBench {
     func retune(_ settings: SerialSettings?) throws(LinkFailure) {
         guard let engine else { throw LinkFailure(message: "the port is not open", isRetriable: true) }
         guard let line = engine.line else {
+            // Nothing was changed, so nothing is to be put back.
+            guard settings != nil else { return }
             throw LinkFailure(message: "the bus is no serial line: it has no baud rate", isRetriable: false)
         }
         if settings != nil {
