@@ -32,7 +32,7 @@ struct ToolTests {
         (["scan", "meters", "--parities", "odds"], 2, "not \"odds\""),
         (["scan", "meters", "--bauds", "19200"], 2, "add --yes"),
         (["scan", "meters", "--addresses", "9-1"], 2, "--addresses"),
-        (["scan", "meters", "--bauds", "19200", "--yes"], 0, "2 devices"),
+        (["scan", "meters", "--bauds", "19200", "--yes"], 0, "3 devices"),
         (["sniff", "meters", "--yes", "--seconds", "x"], 2, "--seconds"),
         (["events", "--since", "yesterday"], 2, "neither a time nor a span"),
         (["events", "--since", "2h"], 0, "device_offline"),
