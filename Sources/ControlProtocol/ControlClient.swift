@@ -109,6 +109,9 @@ public struct ControlClient: ~Copyable {
             hint: "look at its log")
     }
 
+    /// Has the daemon call off what it does for this client; its last replies can still be received, further requests cannot be sent.
+    public func callOff() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     private mutating func next() throws(ControlClientError) -> ControlReply? {
         do {
             guard let bytes = try decoder.next() else { return nil }

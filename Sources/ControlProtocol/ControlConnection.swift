@@ -128,6 +128,12 @@ final class ControlConnection: Sendable {
         return isSound
     }
 
+    /// The client wants what runs to end, and reads what is still said of it.
+    func callOff() {
+        let tasks = state.withLock { Array($0.tasks.values) }
+        for task in tasks { task.cancel() }
+    }
+
     /// The client has gone: nobody waits for it any longer.
     func close() {
         let (tasks, waiters) = state.withLock { state in

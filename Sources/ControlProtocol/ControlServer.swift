@@ -20,7 +20,8 @@ public final class ControlServer: Sendable {
     /// Sends one reply; version and id are filled in. Waits while the client does not read; throws
     /// ``ControlServerError/clientGone`` when it has gone.
     public typealias ControlReplySender = @Sendable (ControlReply) async throws -> Void
-    /// Answers one request; may reply more than once (watch). Its task is cancelled when the client goes away.
+    /// Answers one request; may reply more than once (watch). Its task is cancelled when the client goes away, or
+    /// calls it off by closing its sending side: then it is still heard.
     public typealias Handler =
         @Sendable (ControlRequest, ControlPeer, _ reply: @escaping ControlReplySender) async -> Void
 

@@ -11,6 +11,8 @@ final class ControlServerLoop {
         var decoder = LengthDelimited.Decoder(limit: ControlLimits.request)
         /// Closed as soon as what waits is written.
         var isClosing = false
+        /// It said that it asks for nothing more and reads on: what runs for it is called off, and the last words are still sent.
+        var isEnding = false
     }
 
     /// Without descriptors or memory accept(2) fails again at once: this long it is left alone.
@@ -44,7 +46,7 @@ final class ControlServerLoop {
         ]
         for client in clients {
             var events: Int16 = 0
-            if !client.isClosing, client.connection.runningRequests < ControlLimits.requestsAtOnce {
+            if !client.isClosing, !client.isEnding, client.connection.runningRequests < ControlLimits.requestsAtOnce {
                 events |= Int16(POLLIN)
             }
             if client.connection.hasOutput { events |= Int16(POLLOUT) }
@@ -73,6 +75,9 @@ final class ControlServerLoop {
             let count = recv(client.descriptor, &chunk, chunk.count, 0)
             if count > 0 {
                 client.decoder.append(chunk[..<count])
+            } else if count == 0, events & Int16(POLLHUP | POLLERR) == 0 {
+                client.isEnding = true
+                client.connection.callOff()
             } else if count == 0 || !(UnixSocket.isInterrupted || UnixSocket.wouldBlock) {
                 return false
             }
@@ -81,7 +86,8 @@ final class ControlServerLoop {
         }
         takeRequests(&client)
         guard client.connection.flush(client.descriptor) else { return false }
-        return !(client.isClosing && !client.connection.hasOutput)
+        if client.isEnding, client.connection.runningRequests > 0 { return true }
+        return !((client.isClosing || client.isEnding) && !client.connection.hasOutput)
     }
 
     private func drop(_ client: Client) {

@@ -55,6 +55,8 @@ struct ScanCommand: AsyncParsableCommand {
             TaskOrder("scan", arguments, household: household), at: place, onStep: printer.step)
         if options.json { printer.result(result) } else { Output.print(ScanView.text(result)) }
         if let write { try keep(result, in: write) }
+        // Half a scan is no answer to what is on the bus.
+        if Interruption.came { throw ExitStatus.failed }
     }
 
     /// Devices of the configuration are known by their names.

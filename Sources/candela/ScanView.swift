@@ -23,7 +23,9 @@ enum ScanView {
             table.add(
                 cells: ["address", "host", "settings", "verdict", "profile", "configured"].map { key in
                     if key == "profile", case .array(let names)? = device["candidates"] {
-                        return names.map(FindingView.plain).joined(separator: " or ")
+                        // The steps above name them all; a table must fit a terminal.
+                        let rest = names.count > 1 ? " or \(names.count - 1) more" : ""
+                        return (names.first.map(FindingView.plain) ?? "-") + rest
                     }
                     return device[key].map(FindingView.plain) ?? "-"
                 })

@@ -64,9 +64,13 @@ struct TaskRunner {
         request.task.arguments = JSONValue.object(order.arguments + household).description
         do {
             try client.send(request)
+            var end: ContinuousClock.Instant?
             while true {
-                // The daemon calls the task off when the connection closes.
-                guard !Interruption.came else {
+                if Interruption.came, end == nil {
+                    client.callOff()
+                    end = .now.advanced(by: Self.lastWords)
+                }
+                if let end, end < .now {
                     throw CommandFailure(ExitStatus.failed, "called off; the daemon puts the bus back as it was")
                 }
                 guard let reply = try client.receive(within: Interruption.glance) else { continue }
@@ -75,8 +79,7 @@ struct TaskRunner {
                     throw CommandFailure(.init(Int32(failed.exitStatus)), failed.message, hint: failed.hint)
                 case .taskStep(let step)?: onStep(Self.json(step.content))
                 case .taskDone(let done)?:
-                    guard done.failure.isEmpty else { throw Self.failure(done.failure) }
-                    return Self.json(done.result)
+                    return try Self.outcome(Self.json(done.result), failure: done.failure)
                 default: continue
                 }
             }
@@ -84,6 +87,9 @@ struct TaskRunner {
             throw Daemon.failure(error)
         }
     }
+
+    /// What the daemon gives a driver to put its bus back and to sum up (30 s), and a little for the way.
+    private static let lastWords: Duration = .seconds(32)
 
     private static func json(_ text: String) -> JSONValue { (try? JSONValue(parsing: text)) ?? .string(text) }
 
@@ -109,9 +115,19 @@ struct TaskRunner {
             }
             let done = await task.value
             watch.cancel()
-            guard done.failure.isEmpty else { throw Self.failure(done.failure) }
-            return done.result.json
+            return try Self.outcome(done.result.json, failure: done.failure)
         }
+    }
+
+    /// What a task that was called off had found until then is a result too.
+    private static func outcome(_ result: JSONValue, failure: String) throws -> JSONValue {
+        guard !failure.isEmpty else { return result }
+        guard Interruption.came else { throw Self.failure(failure) }
+        guard case .object = result else {
+            throw CommandFailure(ExitStatus.failed, "called off; the bus is as it was")
+        }
+        Output.complain("called off; the bus is as it was. Until then:")
+        return result
     }
 
     /// Words by which drivers say that nobody answered.

@@ -31,7 +31,8 @@ struct BusMeter: Sendable {
         let silent = exchange.silent.wholeNanoseconds
         sums.requests += 1
         sums.dataUs += Self.microseconds(wire)
-        sums.silenceUs += Self.microseconds(silent)
+        let rested = exchange.rested.wholeNanoseconds
+        sums.silenceUs += Self.microseconds(silent + rested)
         let rest = took - wire - silent
         if isSick { sums.sickUs += Self.microseconds(rest) } else { sums.waitingUs += Self.microseconds(rest) }
         switch exchange.outcome {
@@ -44,7 +45,7 @@ struct BusMeter: Sendable {
         }
         count(exchange.strays)
         move(to: exchange.ended)
-        busy[Int(current % Int64(Self.steps))] += took
+        busy[Int(current % Int64(Self.steps))] += took + rested
     }
 
     mutating func count(_ strays: LineStrays) {

@@ -13,7 +13,7 @@ struct DeviceMeter: Sendable {
     var frozen: FrozenRing?
 
     mutating func count(_ exchange: Exchange) {
-        busNanoseconds += exchange.took.wholeNanoseconds
+        busNanoseconds += (exchange.took + exchange.rested).wholeNanoseconds
         switch exchange.outcome {
         case .answer(.exception):
             answers += 1

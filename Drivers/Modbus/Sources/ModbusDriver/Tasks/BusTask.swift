@@ -11,6 +11,12 @@ protocol BusTask: AnyObject {
     func step(_ bench: any TaskBench) -> TaskProgress
     /// Nobody waits any more: put back what was changed (baud rate, address), then end.
     func cancel(_ bench: any TaskBench)
+    /// What had been found when it was cancelled; nil where half of it means nothing.
+    var soFar: DriverNode? { get }
+}
+
+extension BusTask {
+    var soFar: DriverNode? { nil }
 }
 
 enum TaskProgress {

@@ -53,6 +53,8 @@ final class ScanTask: BusTask {
         stage = .ended
     }
 
+    var soFar: DriverNode? { DriverNode(json: summary) }
+
     // MARK: what it will do
 
     private func begin(_ bench: any TaskBench) -> TaskProgress {

@@ -80,6 +80,8 @@ final class SniffTask: BusTask {
 
     func cancel(_ bench: any TaskBench) { try? bench.retune(nil) }
 
+    var soFar: DriverNode? { DriverNode(json: summary) }
+
     // MARK: settings
 
     private func begin(_ bench: any TaskBench) throws(LinkFailure) {

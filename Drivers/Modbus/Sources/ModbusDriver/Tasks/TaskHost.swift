@@ -57,7 +57,7 @@ final class TaskHost: TaskBench {
         guard let place = queue.firstIndex(where: { $0.request == request }) else { return }
         if place == 0 {
             queue[0].task.cancel(self)
-            end(result: nil, failure: "cancelled")
+            end(result: queue[0].task.soFar, failure: "cancelled")
         } else {
             queue.remove(at: place)
             tellDone(request, result: nil, failure: "cancelled before it began")
@@ -139,6 +139,8 @@ final class TaskHost: TaskBench {
         if settings == nil, !isRetuned { return }
         guard let engine else { throw LinkFailure(message: "the port is not open", isRetriable: true) }
         guard let line = engine.line else {
+            // Nothing was changed, so nothing is to be put back.
+            guard settings != nil else { return }
             throw LinkFailure(message: "the bus is no serial line: it has no baud rate", isRetriable: false)
         }
         if settings != nil {

@@ -65,6 +65,9 @@ struct Exchange: Sendable, Hashable {
     let silent: Duration
     /// What else was on the line.
     var strays = LineStrays()
+    /// Silence that the protocol wants before the request and that was over when the exchange began: the bus was idle,
+    /// but could have carried nothing else.
+    var rested: Duration = .zero
     /// From the end of the request on the wire to the first byte of the answer; nil where none came or nobody measured.
     var latency: Duration?
 

@@ -28,8 +28,10 @@ final class SerialLink: ModbusLink {
     private var adapter: SerialAdapter?
     private var echo: RTUReceiver.Echo
     private var lastUnit: UInt8?
-    /// The line may be used again from here on.
+    /// The line may be used again from here on...
     private var free = BootInstant(nanoseconds: 0)
+    /// ...for since then it carries nothing.
+    private var quiet = BootInstant(nanoseconds: 0)
 
     /// - Parameter log: gets lines for the gateway's log, such as an echo that was found.
     init(
@@ -62,7 +64,8 @@ final class SerialLink: ModbusLink {
         line = try SerialLine(path: present, settings, options, finder, log: log)
         adapter = finder.adapter(of: present) ?? adapter
         echo = options.echo
-        free = BootClock.now().advanced(by: silence)
+        quiet = BootClock.now()
+        free = quiet.advanced(by: silence)
     }
 
     func close() { line = nil }
@@ -87,7 +90,10 @@ final class SerialLink: ModbusLink {
                 break
             }
         }
-        if let last = heard.last { free = max(free, last.at.advanced(by: silence)) }
+        if let last = heard.last {
+            quiet = last.at
+            free = max(free, last.at.advanced(by: silence))
+        }
         return heard
     }
 
@@ -98,13 +104,14 @@ final class SerialLink: ModbusLink {
         let frame = RTUFrame.checked([unit] + request.bytes)
         var strays = LineStrays()
         var began = called
+        var rested: Duration = .zero
         func result(
             _ outcome: Exchange.Outcome, _ received: [UInt8] = [], sent: [UInt8], at end: BootInstant? = nil,
             latency: Duration? = nil
         ) -> Exchange {
             Exchange(
                 outcome: outcome, sent: sent, received: received, began: called, ended: end ?? BootClock.now(),
-                silent: began.duration(since: called), strays: strays, latency: latency)
+                silent: began.duration(since: called), strays: strays, rested: rested, latency: latency)
         }
         if line == nil {
             do { try open() } catch { return result(.gone(error.message), sent: []) }
@@ -114,11 +121,13 @@ final class SerialLink: ModbusLink {
                 return result(
                     .broken("the line does not fall silent: another master, or a transceiver that is stuck"), sent: [])
             }
+            rested = restedBefore(called, pause: pause)
             began = BootClock.now()
             try line?.write(frame)
             lastUnit = unit
             // The kernel takes the request at once; its time on the wire is not the device's.
             let sentEnd = began.advanced(by: wireTime(bytes: frame.count))
+            quiet = sentEnd
             free = sentEnd.advanced(by: silence + turnaround)
             guard unit != 0 else {
                 free = max(free, sentEnd.advanced(by: Self.broadcastTurnaround))
@@ -129,7 +138,8 @@ final class SerialLink: ModbusLink {
                 byteTimeout: Self.byteTimeout, quiet: max(silence, Self.shortestQuiet), echo: echo)
             let heard = try receive(&receiver)
             strays.add(receiver.strays)
-            free = max(free, (receiver.lastByte ?? sentEnd).advanced(by: silence + turnaround))
+            quiet = receiver.lastByte ?? sentEnd
+            free = max(free, quiet.advanced(by: silence + turnaround))
             judge(receiver, heard)
             let latency = receiver.firstByte.map { max(.zero, $0.duration(since: sentEnd)) }
             switch heard {
@@ -160,11 +170,18 @@ final class SerialLink: ModbusLink {
             guard let waiting = try line?.readWaiting(), !waiting.isEmpty else { break }
             heard += waiting
             let now = BootClock.now()
+            quiet = now
             free = now.advanced(by: max(silence, Self.shortestQuiet))
             guard now < limit else { return false }
         }
         if !heard.isEmpty { strays.add(RTUReceiver.strays(heard, lastUnit: lastUnit)) }
         return true
+    }
+
+    /// How much of the silence that is due before a request had passed by then.
+    private func restedBefore(_ called: BootInstant, pause: Duration) -> Duration {
+        let due = free.advanced(by: pause)
+        return max(.zero, min(called, due).duration(since: quiet))
     }
 
     private func receive(_ receiver: inout RTUReceiver) throws(SerialLine.Gone) -> RTUReceiver.Result {
