@@ -9,31 +9,56 @@ import os
 import sys
 import threading
 
-from pymodbus.server import StartAsyncTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
+from pymodbus.constants import ExcCodes
+from pymodbus.datastore import ModbusBaseDeviceContext, ModbusServerContext
+from pymodbus.server import ModbusTcpServer
 
 PLACES = {"energy": 0, "serial": 2, "power": 4}
-CURRENT = [0] * 16
+LENGTH = 16
+READ_INPUT_REGISTERS = 4
 
 
-def follow():
+class Meter(ModbusBaseDeviceContext):
+    """Input registers that answer with what was set last; nothing else can be read or written."""
+
+    def __init__(self):
+        self.registers = (0,) * LENGTH
+
+    def set(self, name, value):
+        place = PLACES[name]
+        words = list(self.registers)
+        words[place : place + 2] = [value >> 16, value & 0xFFFF]
+        # In one step: an answer holds a whole value, never half of the next.
+        self.registers = tuple(words)
+
+    def getValues(self, func_code, address, count=1):
+        if func_code != READ_INPUT_REGISTERS:
+            return ExcCodes.ILLEGAL_FUNCTION
+        if address + count > LENGTH:
+            return ExcCodes.ILLEGAL_ADDRESS
+        return list(self.registers[address : address + count])
+
+    def setValues(self, func_code, address, values):
+        return ExcCodes.ILLEGAL_FUNCTION
+
+
+def follow(meter):
     for number, line in enumerate(sys.stdin, 1):
         name, value = line.split()
-        CURRENT[PLACES[name] : PLACES[name] + 2] = [int(value) >> 16, int(value) & 0xFFFF]
+        meter.set(name, int(value))
         print(f"done {number}", flush=True)
     os._exit(0)
 
 
-async def refresh(_function, _start, _address, _count, registers, _values):
-    registers[: len(CURRENT)] = CURRENT
-
-
 async def main():
-    threading.Thread(target=follow, daemon=True).start()
-    block = SimData(0, values=[0] * len(CURRENT), datatype=DataType.REGISTERS)
-    device = SimDevice(1, simdata=[block], action=refresh)
+    meter = Meter()
+    server = ModbusTcpServer(
+        ModbusServerContext(devices={1: meter}, single=False), address=("127.0.0.1", int(sys.argv[1])))
+    await server.serve_forever(background=True)
+    threading.Thread(target=follow, args=(meter,), daemon=True).start()
+    # Only now: who connects at once is answered.
     print("ready", flush=True)
-    await StartAsyncTcpServer(device, address=("127.0.0.1", int(sys.argv[1])))
+    await server.serving
 
 
 asyncio.run(main())
