@@ -68,7 +68,8 @@ import Testing
         let scene = try await Scene(energy: 4711, serial: 111)
         let windows = try await scene.subscriber.first("two registers at the end of a period", within: .seconds(45)) {
             _ -> [ReceivedReading]? in
-            let found = scene.windows("active_energy_import")
+            // The period in which the gateway began may have had no register at its end.
+            let found = Array(scene.windows("active_energy_import").drop { !$0.isGood })
             return found.count >= 2 ? found : nil
         }
         for window in windows {

@@ -14,7 +14,8 @@ from pymodbus.datastore import ModbusBaseDeviceContext, ModbusServerContext
 from pymodbus.server import ModbusTcpServer
 
 PLACES = {"energy": 0, "serial": 2, "power": 4}
-CURRENT = [0] * 16
+LENGTH = 16
+READ_INPUT_REGISTERS = 4
 
 
 class Meter(ModbusBaseDeviceContext):
@@ -32,7 +33,7 @@ class Meter(ModbusBaseDeviceContext):
 def follow():
     for number, line in enumerate(sys.stdin, 1):
         name, value = line.split()
-        CURRENT[PLACES[name] : PLACES[name] + 2] = [int(value) >> 16, int(value) & 0xFFFF]
+        meter.set(name, int(value))
         print(f"done {number}", flush=True)
     os._exit(0)
 

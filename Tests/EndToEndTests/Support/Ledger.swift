@@ -78,7 +78,10 @@ struct Ledger {
             if zip(bySequence.dropFirst(), bySequence).contains(where: { $0.n <= $1.n }) {
                 violations.append("\(device): sequence order is not the order of n")
             }
-            for (point, values) in Dictionary(grouping: own, by: \.point) {
+            // A window is told when its period is over, after readings of the point that are younger than its value.
+            for (point, values) in Dictionary(
+                grouping: own, by: { "\($0.point) \($0.period == nil ? "" : $0.window ?? "register")" })
+            {
                 for (later, earlier) in zip(values.dropFirst(), values)
                 where later.n <= earlier.n || later.time < earlier.time {
                     violations.append("\(device).\(point): \(later) came after \(earlier)")
