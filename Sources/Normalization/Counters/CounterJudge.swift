@@ -306,7 +306,9 @@ struct CounterJudge: Sendable {
         case .stepBack: needed = serial.isConfirmed ? Self.confirmationsWithSerial : Self.confirmations
         case .spike, .zero: needed = Self.confirmations
         }
-        if suspicion.count >= needed {
+        // The serial number has been asked for: what it says comes before a guess.
+        let patience = kind != .gap && serial.isOutdated ? Self.heldForSerial : 0
+        if suspicion.count >= needed + patience {
             switch kind {
             case .gap:
                 state.believe(value, at: moment)

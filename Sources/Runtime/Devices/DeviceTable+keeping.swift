@@ -12,8 +12,8 @@ extension DeviceTable {
     private static let longestPause: Duration = .seconds(1)
     /// A window is never closed sooner than this after the last look; it bounds what a table of a thousand devices costs.
     private static let shortestPause: Duration = .milliseconds(50)
-    /// A device that does not tell its serial number is not asked for it more often than this.
-    private static let identityPause: Duration = .seconds(10)
+    /// A device is not asked for its serial number more often than this; while a counter is in doubt each reading asks.
+    private static let identityPause: Duration = .seconds(1)
     /// A person's patience with a bus is the measure; here it only bounds a forgotten question.
     private static let identityLimit: Duration = .seconds(15)
 

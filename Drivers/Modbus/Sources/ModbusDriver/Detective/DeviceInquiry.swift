@@ -197,10 +197,15 @@ struct DeviceInquiry: Sendable {
 
     // MARK: judgement
 
-    private enum Appearance { case fits(Int), contradicts(String), nothing }
+    private enum Appearance {
+        /// So many values can be, and so many are what they usually are.
+        case fits(Int, likely: Int)
+        case contradicts(String)
+        case nothing
+    }
 
     private func appearance(_ candidate: ScanCandidate) -> Appearance {
-        var fitting = 0
+        var (fitting, likely) = (0, 0)
         for look in candidate.looks {
             guard case .answer(let answer)? = replies[look.request] else { continue }
             guard let reading = look.reading(answer) else {
@@ -211,8 +216,9 @@ struct DeviceInquiry: Sendable {
                     "\(look.value.name) would be \(RegisterDetective.short(reading)) \(look.value.unit)")
             }
             fitting += 1
+            if look.isLikely(reading) { likely += 1 }
         }
-        return fitting > 0 ? .fits(fitting) : .nothing
+        return fitting > 0 ? .fits(fitting, likely: likely) : .nothing
     }
 
     private mutating func judge() {
@@ -231,7 +237,7 @@ struct DeviceInquiry: Sendable {
             case .contradicts(let what):
                 finding.reasons.append("\(claim.reason), but read as \(claim.candidate.name) \(what)")
                 finding.verdict = .candidates([claim.candidate.name])
-            case .fits(let count):
+            case .fits(let count, _):
                 finding.reasons.append(
                     "\(claim.reason), and \(count) value\(count == 1 ? "" : "s") read as they should")
                 finding.verdict = .identified(profile: claim.candidate.name, model: claim.model)
@@ -252,7 +258,7 @@ struct DeviceInquiry: Sendable {
             return
         }
         let fitting = candidates.compactMap { candidate -> (String, Int)? in
-            guard case .fits(let count) = appearance(candidate), count >= 2,
+            guard case .fits(let count, let likely) = appearance(candidate), count >= 2, likely == count,
                 count >= min(Self.leastFitting, candidate.looks.count),
                 // A profile that knows its product by a register has just been contradicted by it.
                 candidate.profile.identification.isEmpty

@@ -74,7 +74,7 @@ struct RegisterDetective: Sendable {
         let width = encoding.type.width
         for address in addresses {
             let values = (0..<3).compactMap { encoding.value(in: image, table, at: address + $0 * width) }
-            guard values.count == 3, values.allSatisfy(isSupply), Self.spread(values) <= Self.phaseSpread,
+            guard values.count == 3, values.allSatisfy(Self.isSupply), Self.spread(values) <= Self.phaseSpread,
                 // Whole volts in single registers appear by chance; three of them that are all the same do more so.
                 encoding.scale != ExactDecimal(1) || encoding.type == .f32 || Set(values).count > 1
             else { continue }
@@ -85,7 +85,8 @@ struct RegisterDetective: Sendable {
             }
         }
         for address in addresses {
-            guard encoding.type == .f32, let value = encoding.value(in: image, table, at: address), isSupply(value)
+            guard encoding.type == .f32, let value = encoding.value(in: image, table, at: address),
+                Self.isSupply(value)
             else { continue }
             return [
                 clue(
@@ -96,9 +97,9 @@ struct RegisterDetective: Sendable {
         return nil
     }
 
-    private func isSupply(_ value: Double) -> Bool {
-        Self.voltages.contains(value)
-            && Self.nominal.contains { abs(value - $0) <= $0 * Self.nominalTolerance }
+    /// Whether a voltage is within its tolerance of a nominal one.
+    static func isSupply(_ value: Double) -> Bool {
+        voltages.contains(value) && nominal.contains { abs(value - $0) <= $0 * nominalTolerance }
     }
 
     private static func spread(_ values: [Double]) -> Double {

@@ -11,6 +11,18 @@ struct ScanCandidate: Sendable {
         let value: ProfileValue
         let range: ClosedRange<Double>
 
+        /// Near to what a supply or a heating really reads: only that speaks for a profile.
+        func isLikely(_ reading: Double) -> Bool {
+            switch value.quantity {
+            case "voltage" where value.name.contains("-L"):
+                RegisterDetective.isSupply(reading) || RegisterDetective.isSupply(reading / 3.0.squareRoot())
+            case "voltage": RegisterDetective.isSupply(reading)
+            case "frequency": RegisterDetective.frequencies.contains { $0.contains(reading) }
+            // A pipe that is in use; 0 and a full scale are what an empty register reads.
+            default: (10...120).contains(reading)
+            }
+        }
+
         var request: ModbusRequest {
             .read(table: value.table, at: UInt16(clamping: value.address), count: value.width)
         }
