@@ -58,15 +58,17 @@ struct ModbusCapture {
 
     /// Unit, PDU and, of Modbus/TCP, the transaction; nil: no sound frame.
     private static func parts(_ frame: [UInt8]) -> (unit: UInt8, pdu: ArraySlice<UInt8>, transaction: UInt16?)? {
-        if frame.count >= 8, frame[2] == 0, frame[3] == 0,
-            Int(frame[4]) << 8 | Int(frame[5]) == frame.count - 6
-        {
-            return (frame[6], frame[7...], UInt16(frame[0]) << 8 | UInt16(frame[1]))
+        // The checksum first: a serial request for two registers at 0 has the look of a network frame.
+        if frame.count >= 4 {
+            let sum = checksum(frame.dropLast(2))
+            if frame[frame.count - 2] == UInt8(sum & 0xFF), frame[frame.count - 1] == UInt8(sum >> 8) {
+                return (frame[0], frame[1..<(frame.count - 2)], nil)
+            }
         }
-        guard frame.count >= 4 else { return nil }
-        let sum = checksum(frame.dropLast(2))
-        guard frame[frame.count - 2] == UInt8(sum & 0xFF), frame[frame.count - 1] == UInt8(sum >> 8) else { return nil }
-        return (frame[0], frame[1..<(frame.count - 2)], nil)
+        guard frame.count >= 8, frame[2] == 0, frame[3] == 0,
+            Int(frame[4]) << 8 | Int(frame[5]) == frame.count - 6
+        else { return nil }
+        return (frame[6], frame[7...], UInt16(frame[0]) << 8 | UInt16(frame[1]))
     }
 
     /// CRC-16 of Modbus over serial line 1.02, 6.2.2.

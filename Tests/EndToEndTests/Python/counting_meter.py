@@ -19,18 +19,30 @@ READ_INPUT_REGISTERS = 4
 
 
 class Meter(ModbusBaseDeviceContext):
-    """Reads what stands in CURRENT; takes no write."""
+    """Input registers that answer with what was set last; nothing else can be read or written."""
+
+    def __init__(self):
+        self.registers = (0,) * LENGTH
+
+    def set(self, name, value):
+        place = PLACES[name]
+        words = list(self.registers)
+        words[place : place + 2] = [value >> 16, value & 0xFFFF]
+        # In one step: an answer holds a whole value, never half of the next.
+        self.registers = tuple(words)
 
     def getValues(self, func_code, address, count=1):
-        if address + count > len(CURRENT):
+        if func_code != READ_INPUT_REGISTERS:
+            return ExcCodes.ILLEGAL_FUNCTION
+        if address + count > LENGTH:
             return ExcCodes.ILLEGAL_ADDRESS
-        return CURRENT[address : address + count]
+        return list(self.registers[address : address + count])
 
     def setValues(self, func_code, address, values):
         return ExcCodes.ILLEGAL_FUNCTION
 
 
-def follow():
+def follow(meter):
     for number, line in enumerate(sys.stdin, 1):
         name, value = line.split()
         meter.set(name, int(value))
@@ -39,12 +51,14 @@ def follow():
 
 
 async def main():
-    threading.Thread(target=follow, daemon=True).start()
-    context = ModbusServerContext(devices={1: Meter()}, single=False)
-    server = ModbusTcpServer(context, address=("127.0.0.1", int(sys.argv[1])))
+    meter = Meter()
+    server = ModbusTcpServer(
+        ModbusServerContext(devices={1: meter}, single=False), address=("127.0.0.1", int(sys.argv[1])))
     await server.serve_forever(background=True)
+    threading.Thread(target=follow, args=(meter,), daemon=True).start()
+    # Only now: who connects at once is answered.
     print("ready", flush=True)
-    await asyncio.Event().wait()
+    await server.serving
 
 
 asyncio.run(main())
