@@ -1,4 +1,5 @@
 import ControlProtocol
+import Glibc
 import Telemetry
 import TestSupport
 import Testing
@@ -12,7 +13,9 @@ import Testing
     /// A window that another program disturbed says nothing about the plan: one of so many must not be.
     static let windows = 12
 
-    @Test func `the planned load of a bus is what it has in fact, within 3 percent`() async throws {
+    /// Real time on a real machine: no part of the ordinary tests. What the figures mean is tested in virtual time.
+    @Test(.enabled(if: getenv("CANDELA_TIMED") != nil, "a timed test: scripts/bench modbus --only plan runs it"))
+    func `the planned load of a bus is what it has in fact, within 3 percent`() async throws {
         let profile = try #require(TestFiles.text(Project.root + "/Drivers/Modbus/Profiles/eastron-sdm120.yaml"))
         let stated = profile.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             if line.hasPrefix("profile:") { return "profile: stated-latency" }

@@ -135,7 +135,7 @@ struct ToolTests {
         #expect(
             decoded.lines.filter { $0.contains("eth:") } == [
                 "eth:ethertype:ip:tcp:mbtcp:modbus;1;4;0;;1;1",
-                "eth:ethertype:ip:tcp:mbtcp:modbus;1;4;0;17254,6554;1;1",
+                "eth:ethertype:ip:tcp:mbtcp:modbus;1;4;;17254,6554;1;1",
                 "eth:ethertype:ip:tcp:mbtcp:modbus;2;4;0;;1;1", "eth:ethertype:ip:udp:data;;;;;;1",
             ], "\(decoded.lines)")
     }

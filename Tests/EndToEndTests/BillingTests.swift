@@ -119,26 +119,27 @@ import Testing
         try await meter.set(energy: 112)
         _ = try await scene.register(112, epoch: 2)
         // An exchange: another serial number. The new meter is not new.
-        try await meter.set(energy: 999_900, serial: 222)
+        try await meter.set(energy: 999_990, serial: 222)
         let swap = try await scene.event("meter_exchanged", epoch: 3)
         #expect(swap.detail["serial_before"]?.text == "111" && swap.detail["serial_after"]?.text == "222", "\(swap)")
-        _ = try await scene.register(999_900, epoch: 3)
+        _ = try await scene.register(999_990, epoch: 3)
         // A rollover.
-        try await meter.set(energy: 40)
+        // As little as the rating allows in the time between two readings.
+        try await meter.set(energy: 5)
         let over = try await scene.event("counter_rollover", epoch: 4)
-        #expect(over.detail["before"]?.integer == 999_900 && over.detail["after"]?.integer == 40, "\(over)")
-        _ = try await scene.register(40, epoch: 4)
+        #expect(over.detail["before"]?.integer == 999_990 && over.detail["after"]?.integer == 5, "\(over)")
+        _ = try await scene.register(5, epoch: 4)
 
         // Slept through.
-        try await Self.sleepThrough(scene) { try await meter.set(energy: 7) }
+        try await Self.sleepThrough(scene) { try await meter.set(energy: 3) }
         _ = try await scene.event("counter_reset", epoch: 5)
-        try await Self.sleepThrough(scene) { try await meter.set(energy: 999_800, serial: 333) }
+        try await Self.sleepThrough(scene) { try await meter.set(energy: 999_990, serial: 333) }
         let second = try await scene.event("meter_exchanged", epoch: 6)
         #expect(second.detail["serial_before"]?.text == "222" && second.detail["serial_after"]?.text == "333")
-        _ = try await scene.register(999_800, epoch: 6)
-        try await Self.sleepThrough(scene) { try await meter.set(energy: 30) }
+        _ = try await scene.register(999_990, epoch: 6)
+        try await Self.sleepThrough(scene) { try await meter.set(energy: 5) }
         _ = try await scene.event("counter_rollover", epoch: 7)
-        _ = try await scene.register(30, epoch: 7)
+        _ = try await scene.register(5, epoch: 7)
         #expect(try await scene.gateway.terminate() == 0)
 
         // The receiver's rule: differences of good registers within an epoch. 100 W.h twice is all that was consumed in view.

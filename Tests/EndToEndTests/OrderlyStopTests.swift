@@ -86,7 +86,7 @@ struct OrderlyStopTests {
         let gateway = try GatewayProcess(try Self.configuration(broker, field, flush: "1h"))
         try await subscriber.message("the bus runs", on: "devices") { $0.body["devices"]?.items?.isEmpty == false }
         await broker.stop()
-        try await Task.sleep(for: .seconds(1.5))
+        try await Task.sleep(for: .seconds(3))
         let stopped = wallClock()
         #expect(try await gateway.terminate() == 0)
         #expect(wallClock() - stopped < 10, "a stop waits for no broker")
@@ -94,7 +94,8 @@ struct OrderlyStopTests {
         try gateway.start()
         let restart = try await subscriber.event("restart", within: .seconds(40)) { $0.kind == "restart" }
         let kept = subscriber.readings.filter { $0.sequence < restart.sequence }
-        #expect(stopped - (kept.map { $0.moment }.max() ?? 0) < Self.interval + 0.5)
+        // Taken while the broker was away; a loaded machine may be late with the last of them.
+        #expect(stopped - (kept.map { $0.moment }.max() ?? 0) < Self.interval + 2)
         #expect(restart.detail["orderly"] == true)
         #expect(try await gateway.terminate() == 0)
         #expect(Ledger(subscriber.messages).violations == [])

@@ -9,10 +9,10 @@ import Testing
     private static let planted = 4_815_162
     private static let shown = "48151.62"
     /// The same as it came over the wire, in hex.
-    private static let raw = "0049795a"
+    private static let raw = "0049793a"
     /// What it consumes then, so that the planted value is no longer the newest.
-    private static let later = 4_815_207
-    private static let laterShown = "48152.07"
+    private static let later = 4_815_163
+    private static let laterShown = "48151.63"
     private static let serial = 30_112_233
 
     private struct Scene {
