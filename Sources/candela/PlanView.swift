@@ -2,6 +2,18 @@ import Telemetry
 
 /// The plan of one bus, as a person reads it.
 enum PlanView {
+    /// Neighbours that are asked for the same, as often: a street of equal meters is one entry.
+    private static func alike(_ devices: [JSONValue]) -> [[JSONValue]] {
+        func key(_ device: JSONValue) -> [JSONValue?] { ["requests", "load", "latency"].map { device[$0] } }
+        return devices.reduce(into: []) { groups, device in
+            if let last = groups.last?.last, key(last) == key(device) {
+                groups[groups.count - 1].append(device)
+            } else {
+                groups.append([device])
+            }
+        }
+    }
+
     static func lines(_ plan: JSONValue) -> [String] {
         guard case .array(let devices)? = plan["devices"] else { return FindingView.lines(plan) }
         guard plan["load"] != nil else { return network(plan, devices) }
@@ -13,17 +25,21 @@ enum PlanView {
         var table = Table([
             ("DEVICE", .left), ("ADDRESS", .left), ("LOAD", .right), ("LATENCY", .right), ("REQUESTS", .left),
         ])
-        for device in devices {
-            guard case .array(let requests)? = device["requests"] else { continue }
+        for alike in alike(devices) {
+            guard let device = alike.first, case .array(let requests)? = device["requests"] else { continue }
+            let isOne = alike.count == 1
+            let name = text(device, "device") ?? ""
+            let last = alike.last.flatMap { text($0, "device") } ?? ""
             let latency = seconds(device, "latency") + (device["latency_assumed"] == .bool(true) ? " assumed" : "")
             for (index, request) in requests.enumerated() {
                 let reads =
                     "\(text(request, "reads") ?? "") every \(seconds(request, "interval"))"
-                    + (request["boundary"] == nil ? "" : " and each \(seconds(request, "boundary"))")
+                    + (request["boundary"] == .bool(true) ? ", at its multiples in UTC" : "")
                 if index == 0 {
                     table.add(
-                        text(device, "device") ?? "", text(device, "address") ?? "", percent(device, "load"), latency,
-                        reads)
+                        isOne ? name : "\(name) to \(last)",
+                        isOne ? text(device, "address") ?? "" : "\(alike.count) alike, each",
+                        percent(device, "load"), latency, reads)
                 } else {
                     table.add("", "", "", "", reads)
                 }
