@@ -121,7 +121,7 @@ let package = Package(
             "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry", "CLinux", protobuf],
             path: "Drivers/Modbus/Tests", exclude: ["Python", "Transcripts"]),
         tests(
-            "DALIDriverTests", ["DALIDriver", "DriverKit", "DriverProtocol", "Telemetry", protobuf],
+            "DALIDriverTests", ["DALIDriver", "DriverKit", "DriverProtocol", "FieldSimulator", "Telemetry", protobuf],
             path: "Drivers/DALI/Tests"),
     ]
 )

@@ -67,6 +67,9 @@ public protocol BusDriver: Actor {
     /// Where UTC stands against boot time, for readings that are due at a quarter hour.
     func clock(_ clock: DriverSetClock)
 
+    /// Whether devices have mains, as far as the runtime knows. Ignored where a driver does not say.
+    func powered(_ powered: DriverSetPowered)
+
     /// Closes the port. Nothing else is called afterwards.
     func stop()
 }
@@ -78,6 +81,7 @@ extension BusDriver {
     public func begin(_ task: DriverTask) {}
     public func cancel(_ task: UInt64) {}
     public func clock(_ clock: DriverSetClock) {}
+    public func powered(_ powered: DriverSetPowered) {}
 }
 
 /// Who a driver is; goes into its hello.

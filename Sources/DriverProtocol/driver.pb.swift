@@ -181,6 +181,14 @@ public nonisolated struct DriverToDriver: Sendable {
     set {message = .setClock(newValue)}
   }
 
+  public var setPowered: DriverSetPowered {
+    get {
+      if case .setPowered(let v)? = message {return v}
+      return DriverSetPowered()
+    }
+    set {message = .setPowered(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -196,6 +204,7 @@ public nonisolated struct DriverToDriver: Sendable {
     case task(DriverTask)
     case cancelTask(DriverCancelTask)
     case setClock(DriverSetClock)
+    case setPowered(DriverSetPowered)
 
   }
 
@@ -288,6 +297,13 @@ public nonisolated struct DriverDevice: Sendable {
 
   /// True: only the points listed are wanted. False: all of the profile, those listed retimed or left out.
   public var onlyListed: Bool = false
+
+  /// Of a lamp: percent of light that it is to show when nobody commands it (bus or mains lost and returned), as a decimal;
+  /// written into the device where it can keep it. Empty: leave it as it is.
+  public var fallbackPercent: String = String()
+
+  /// Names of the groups it is in: devices that are often commanded alike.
+  public var groups: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -510,6 +526,23 @@ public nonisolated struct DriverSetClock: Sendable {
 
   /// False: nothing is aligned to it.
   public var trusted: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Whether these devices have mains, as far as the runtime knows (a feeder meter, a contactor). Sent when it changes and after
+/// Started for those that have none; a device that was never named is taken to have it. One without mains is not asked, but for one
+/// of each message that is probed; its points are bad with reason notPowered, once, and it raises nothing.
+public nonisolated struct DriverSetPowered: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var devices: [UInt32] = []
+
+  public var powered: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1708,7 +1741,7 @@ nonisolated extension DriverPriority: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension DriverToDriver: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ToDriver"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}hello\0\u{1}configure\0\u{1}start\0\u{1}query\0\u{1}command\0\u{3}set_trace\0\u{3}statistics_request\0\u{1}remembered\0\u{1}shutdown\0\u{1}task\0\u{3}cancel_task\0\u{3}set_clock\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}hello\0\u{1}configure\0\u{1}start\0\u{1}query\0\u{1}command\0\u{3}set_trace\0\u{3}statistics_request\0\u{1}remembered\0\u{1}shutdown\0\u{1}task\0\u{3}cancel_task\0\u{3}set_clock\0\u{3}set_powered\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1873,6 +1906,19 @@ nonisolated extension DriverToDriver: SwiftProtobuf.Message, SwiftProtobuf._Mess
           self.message = .setClock(v)
         }
       }()
+      case 14: try {
+        var v: DriverSetPowered?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .setPowered(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .setPowered(v)
+        }
+      }()
       default: break
       }
     }
@@ -1934,6 +1980,10 @@ nonisolated extension DriverToDriver: SwiftProtobuf.Message, SwiftProtobuf._Mess
     case .setClock?: try {
       guard case .setClock(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+    }()
+    case .setPowered?: try {
+      guard case .setPowered(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
     }()
     case nil: break
     }
@@ -2054,7 +2104,7 @@ nonisolated extension DriverConfigure: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension DriverDevice: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Device"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}name\0\u{1}profile\0\u{1}options\0\u{3}interval_ms\0\u{1}points\0\u{3}only_listed\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}name\0\u{1}profile\0\u{1}options\0\u{3}interval_ms\0\u{1}points\0\u{3}only_listed\0\u{3}fallback_percent\0\u{1}groups\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2069,6 +2119,8 @@ nonisolated extension DriverDevice: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.intervalMs) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.points) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.onlyListed) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.fallbackPercent) }()
+      case 9: try { try decoder.decodeRepeatedStringField(value: &self.groups) }()
       default: break
       }
     }
@@ -2100,6 +2152,12 @@ nonisolated extension DriverDevice: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.onlyListed != false {
       try visitor.visitSingularBoolField(value: self.onlyListed, fieldNumber: 7)
     }
+    if !self.fallbackPercent.isEmpty {
+      try visitor.visitSingularStringField(value: self.fallbackPercent, fieldNumber: 8)
+    }
+    if !self.groups.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.groups, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2111,6 +2169,8 @@ nonisolated extension DriverDevice: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.intervalMs != rhs.intervalMs {return false}
     if lhs.points != rhs.points {return false}
     if lhs.onlyListed != rhs.onlyListed {return false}
+    if lhs.fallbackPercent != rhs.fallbackPercent {return false}
+    if lhs.groups != rhs.groups {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2547,6 +2607,41 @@ nonisolated extension DriverSetClock: SwiftProtobuf.Message, SwiftProtobuf._Mess
   public static func ==(lhs: DriverSetClock, rhs: DriverSetClock) -> Bool {
     if lhs.utcMinusBootNs != rhs.utcMinusBootNs {return false}
     if lhs.trusted != rhs.trusted {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension DriverSetPowered: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SetPowered"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}devices\0\u{1}powered\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedUInt32Field(value: &self.devices) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.powered) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.devices.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.devices, fieldNumber: 1)
+    }
+    if self.powered != false {
+      try visitor.visitSingularBoolField(value: self.powered, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: DriverSetPowered, rhs: DriverSetPowered) -> Bool {
+    if lhs.devices != rhs.devices {return false}
+    if lhs.powered != rhs.powered {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

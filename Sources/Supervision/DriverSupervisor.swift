@@ -21,6 +21,8 @@ public actor DriverSupervisor {
     private var isTracing = false
     /// Told last, so that a driver that is started again hears it too.
     private var clock: DriverSetClock?
+    /// Devices without mains, as last told: told again to a driver that was restarted.
+    private var unpowered: [[UInt32]] = []
 
     private var loop: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -131,6 +133,26 @@ public actor DriverSupervisor {
         if machine.phase == .running { process?.send(.setClock(clock)) }
     }
 
+    /// Which devices have no mains, in groups of which one each is probed; all others have it. Told again after each restart of the driver.
+    public func send(unpowered groups: [[UInt32]]) {
+        let before = unpowered
+        unpowered = groups
+        guard machine.phase == .running else { return }
+        let without = Set(groups.joined())
+        for group in before {
+            let back = group.filter { !without.contains($0) }
+            if !back.isEmpty { tell(back, powered: true) }
+        }
+        for group in groups where !before.contains(group) { tell(group, powered: false) }
+    }
+
+    private func tell(_ devices: [UInt32], powered: Bool) {
+        var message = DriverSetPowered()
+        message.devices = devices
+        message.powered = powered
+        process?.send(.setPowered(message))
+    }
+
     /// What ``DriverReport/remember(_:)`` brought is on disk.
     public func remembered(device: String, key: String) {
         var message = DriverRemembered()
@@ -221,6 +243,7 @@ public actor DriverSupervisor {
         case .started(let started)?:
             await apply(.started(port: started.port.clipped))
             if let clock, machine.phase == .running { process?.send(.setClock(clock)) }
+            if machine.phase == .running { for group in unpowered { tell(group, powered: false) } }
         case .startFailed(let failure)?:
             await apply(.startFailed(isRetriable: failure.retriable, message: failure.message))
         case .heartbeat(let heartbeat)?: await apply(.heartbeat(heartbeat), delivering: .heartbeat(heartbeat))

@@ -37,38 +37,38 @@ import Testing
         #expect(abs(milliseconds(long, true) - 53.3) < 0.1)
     }
 
+    /// A name without case, blanks and signs, as both sides write it.
+    static func plain(_ name: String) -> String {
+        String(name.lowercased().filter { $0.isLetter || $0.isNumber })
+    }
+
     /// What python-dali must make of each frame this driver can send.
     static let meanings: [(ForwardFrame, deviceType: Int, String)] = {
         var all: [(ForwardFrame, deviceType: Int, String)] = []
         for address in [0, 1, 3, 31, 32, 63] {
             let short = ShortAddress(address)!
             for level in [UInt8(0), 1, 85, 127, 254] {
-                all.append((.directArcPower(short, level: level), 0, "DAPC \(address) \(level) once"))
+                all.append((.directArcPower(short, level: level), 0, "dapc \(address) \(level) once"))
             }
-            for opcode in GearOpcode.allCases {
-                let name =
-                    switch opcode {
-                    case .off: "Off"
-                    case .recallMaxLevel: "RecallMaxLevel"
-                    case .identifyDevice: "IdentifyDevice"
-                    case .setFadeTime: "SetFadeTime"
-                    case .queryStatus: "QueryStatus"
-                    case .queryActualLevel: "QueryActualLevel"
-                    case .queryMaxLevel: "QueryMaxLevel"
-                    case .queryMinLevel: "QueryMinLevel"
-                    case .queryFadeTimeFadeRate: "QueryFadeTimeFadeRate"
-                    case .queryDimmingCurve: "QueryDimmingCurve"
-                    }
+            for opcode in GearOpcode.all where opcode.name?.last?.isNumber == false {
                 let request = DALIRequest.gear(short, opcode, priority: .polling)
                 all.append(
                     (
-                        request.frame, opcode == .queryDimmingCurve ? 6 : 0,
-                        "\(name) \(address) \(request.isSentTwice ? "twice" : "once")"
+                        request.frame, 0,
+                        "\(plain(opcode.name ?? "")) \(address) \(request.isSentTwice ? "twice" : "once")"
+                    ))
+            }
+            for opcode in DeviceTypeOpcode.LED.all {
+                let request = DALIRequest.deviceType(.short(short), opcode, priority: .polling)[1]
+                all.append(
+                    (
+                        request.frame, 6,
+                        "\(plain(opcode.name)) \(address) \(request.isSentTwice ? "twice" : "once")"
                     ))
             }
         }
-        for data in [UInt8(0), 4, 15] { all.append((.special(.dataTransferRegister0, data), 0, "DTR0 \(data) once")) }
-        all.append((.special(.enableDeviceType, 6), 0, "EnableDeviceType 6 once"))
+        for data in [UInt8(0), 4, 15] { all.append((.special(.dataTransferRegister0, data), 0, "dtr0 \(data) once")) }
+        all.append((.special(.enableDeviceType, 6), 0, "enabledevicetype 6 once"))
         return all
     }()
 
@@ -82,7 +82,7 @@ import Testing
             for line in sys.stdin:
                 bits, data, kind = (int(x, 0) for x in line.split())
                 command = from_frame(ForwardFrame(bits, data), devicetype=kind)
-                name = type(command).__name__
+                name = type(command).__name__.lower()
                 twice = "twice" if command.sendtwice else "once"
                 if hasattr(command, "power"):
                     print(name, command.destination.address, command.power, twice)

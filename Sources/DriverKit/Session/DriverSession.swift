@@ -224,6 +224,7 @@ final class DriverSession: Sendable {
             }
         case .cancelTask(let task)?: driver.cancel(task.request)
         case .setClock(let clock)?: driver.clock(clock)
+        case .setPowered(let powered)?: driver.powered(powered)
         case .shutdown?, nil: break  // Shutdown ends the reader; an empty message is one of a newer runtime.
         }
     }

@@ -8,7 +8,8 @@ public import Telemetry
 /// fade suspends while polling and other commands go on.
 public actor DALIDriver: BusDriver {
     public static let identity = DriverIdentity(
-        name: "dali", version: "1.0.0", actions: LampOrder.actions, busOptions: BusConfiguration.busOptions,
+        name: "dali", version: "1.0.0", actions: LampOrder.actions, tasks: DALITaskCatalog.names,
+        busOptions: BusConfiguration.busOptions,
         deviceOptions: BusConfiguration.deviceOptions)
 
     private nonisolated let thread: BusThread
@@ -49,6 +50,19 @@ public actor DALIDriver: BusDriver {
     public func statistics() -> DriverStatistics { engine.statistics() }
 
     public func trace(_ on: Bool) { engine.isTracing = on }
+
+    public var hasTasks: Bool { !(engine.tasks?.isEmpty ?? true) }
+
+    public func begin(_ task: DriverTask) {
+        guard let tasks = engine.tasks else { return }
+        tasks.add(task)
+    }
+
+    public func cancel(_ task: UInt64) { engine.cancelTask(task) }
+
+    public func remembered(device: String, key: String) { engine.stored(device: device, key: key) }
+
+    public func powered(_ powered: DriverSetPowered) { engine.setPowered(powered) }
 
     public func stop() { engine.stop() }
 }

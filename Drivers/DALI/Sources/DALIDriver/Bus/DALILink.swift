@@ -35,6 +35,30 @@ public struct DALIRequest: Sendable, Hashable {
     }
 }
 
+extension DALIRequest {
+    /// A command or query to a group or to all.
+    public static func gear(_ address: GearAddress, _ opcode: GearOpcode, priority: FramePriority) -> DALIRequest {
+        DALIRequest(
+            .gear(address, opcode), isSentTwice: opcode.isSentTwice, priority: priority, expectsReply: opcode.isQuery)
+    }
+
+    /// A special command, sent as often and listened for as the standard asks.
+    public static func special(_ command: SpecialCommand, _ data: UInt8 = 0, priority: FramePriority) -> DALIRequest {
+        DALIRequest(
+            .special(command, data), isSentTwice: command.isSentTwice, priority: priority,
+            expectsReply: command.isQuery)
+    }
+
+    /// A command or query to a control device, 24 bits.
+    public static func device(
+        _ address: ControlDeviceAddress, _ opcode: ControlDeviceOpcode, instance: UInt8? = nil, priority: FramePriority
+    ) -> DALIRequest {
+        DALIRequest(
+            .device(address, opcode, instance: instance), isSentTwice: opcode.isSentTwice, priority: priority,
+            expectsReply: opcode.isQuery)
+    }
+}
+
 /// What came of a request. Silence and a collision are values: the bus worked.
 public enum DALIOutcome: Sendable, Hashable {
     /// Sent, and nobody answered: NO to a yes-or-no question.

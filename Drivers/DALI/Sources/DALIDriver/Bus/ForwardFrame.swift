@@ -44,53 +44,6 @@ public struct ShortAddress: Sendable, Hashable, CustomStringConvertible {
     var opcodeByte: UInt8 { number << 1 | 1 }
 }
 
-/// Opcodes of IEC 62386-102 that this driver sends to one gear. Names are those of the standard.
-public enum GearOpcode: UInt8, Sendable, Hashable, CaseIterable {
-    case off = 0x00
-    case recallMaxLevel = 0x05
-    case identifyDevice = 0x25
-    case setFadeTime = 0x2E
-    case queryStatus = 0x90
-    case queryActualLevel = 0xA0
-    case queryMaxLevel = 0xA1
-    case queryMinLevel = 0xA2
-    case queryFadeTimeFadeRate = 0xA5
-    /// IEC 62386-207: only after ENABLE DEVICE TYPE 6.
-    case queryDimmingCurve = 0xEE
-
-    /// Configuration commands count only when they come twice within 100 ms.
-    public var isSentTwice: Bool { (0x20...0x81).contains(rawValue) }
-    public var isQuery: Bool { rawValue >= 0x90 }
-
-    public var name: String {
-        switch self {
-        case .off: "OFF"
-        case .recallMaxLevel: "RECALL MAX LEVEL"
-        case .identifyDevice: "IDENTIFY DEVICE"
-        case .setFadeTime: "SET FADE TIME"
-        case .queryStatus: "QUERY STATUS"
-        case .queryActualLevel: "QUERY ACTUAL LEVEL"
-        case .queryMaxLevel: "QUERY MAX LEVEL"
-        case .queryMinLevel: "QUERY MIN LEVEL"
-        case .queryFadeTimeFadeRate: "QUERY FADE TIME/FADE RATE"
-        case .queryDimmingCurve: "QUERY DIMMING CURVE"
-        }
-    }
-}
-
-/// Special commands of IEC 62386-102: to all gear at once, the second byte is data.
-public enum SpecialCommand: UInt8, Sendable, Hashable, CaseIterable {
-    case dataTransferRegister0 = 0xA3
-    case enableDeviceType = 0xC1
-
-    public var name: String {
-        switch self {
-        case .dataTransferRegister0: "DTR0"
-        case .enableDeviceType: "ENABLE DEVICE TYPE"
-        }
-    }
-}
-
 extension ForwardFrame {
     /// DAPC: 0 fades to off, 1 to 254 is a level, 255 (MASK) stops a fade.
     public static func directArcPower(_ address: ShortAddress, level: UInt8) -> ForwardFrame {
@@ -101,7 +54,16 @@ extension ForwardFrame {
         ForwardFrame(bits: 16, data: UInt32(address.opcodeByte) << 8 | UInt32(opcode.rawValue))
     }
 
-    public static func special(_ command: SpecialCommand, _ data: UInt8) -> ForwardFrame {
+    /// DAPC to a group or to all.
+    public static func directArcPower(_ address: GearAddress, level: UInt8) -> ForwardFrame {
+        ForwardFrame(bits: 16, data: UInt32(address.levelByte) << 8 | UInt32(level))
+    }
+
+    public static func gear(_ address: GearAddress, _ opcode: GearOpcode) -> ForwardFrame {
+        ForwardFrame(bits: 16, data: UInt32(address.opcodeByte) << 8 | UInt32(opcode.rawValue))
+    }
+
+    public static func special(_ command: SpecialCommand, _ data: UInt8 = 0) -> ForwardFrame {
         ForwardFrame(bits: 16, data: UInt32(command.rawValue) << 8 | UInt32(data))
     }
 }
@@ -109,15 +71,22 @@ extension ForwardFrame {
 extension ForwardFrame: CustomStringConvertible {
     /// As a technician reads it: `A3 QUERY STATUS`, `A3 DAPC 127`, otherwise the bytes.
     public var description: String {
-        guard bits == 16 else { return "\(bits) bits \(hexadecimal(bytes))" }
-        let (first, second) = (UInt8(truncatingIfNeeded: data >> 8), UInt8(truncatingIfNeeded: data))
-        if first & 0x80 == 0 {
-            if first & 1 == 0 { return "A\(first >> 1) DAPC \(second)" }
-            if let opcode = GearOpcode(rawValue: second) { return "A\(first >> 1) \(opcode.name)" }
-        } else if let special = SpecialCommand(rawValue: first) {
-            return "\(special.name) \(second)"
+        switch bits {
+        case 16: gearDescription
+        case 24: controlDeviceDescription
+        default: "\(bits) bits \(hexadecimal(bytes))"
         }
-        return hexadecimal(bytes)
+    }
+
+    private var gearDescription: String {
+        let (first, second) = (UInt8(truncatingIfNeeded: data >> 8), UInt8(truncatingIfNeeded: data))
+        if let special = SpecialCommand(rawValue: first) {
+            return special.takesData ? "\(special.name) \(second)" : special.name
+        }
+        guard let address = GearAddress(firstByte: first) else { return hexadecimal(bytes) }
+        guard first & 1 == 1 else { return "\(address.short) DAPC \(second)" }
+        if let name = GearOpcode(rawValue: second).name { return "\(address.short) \(name)" }
+        return "\(address.short) command \(hexadecimal([second]))"
     }
 }
 

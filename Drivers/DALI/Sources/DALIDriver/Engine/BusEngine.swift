@@ -45,6 +45,14 @@ final class BusEngine {
     var load: BusLoad
     var sums = BusSums()
     var isTracing = false
+    var tasks: DALITaskHost?
+    /// What the runtime keeps for this bus, and what of it is not on disk yet.
+    var memories: [MemoryKey: [UInt8]] = [:]
+    var unstored: Set<MemoryKey> = []
+    /// Indices of gear without mains, as far as the runtime knows.
+    var unpowered: Set<UInt32> = []
+    private(set) var isStarted = false
+    private var isTasksTurn = false
     var sentStates: [Int: (state: DriverDeviceState, at: BootInstant)] = [:]
 
     init(world: DALIWorld, outlet: any DriverOutlet) {
@@ -57,6 +65,9 @@ final class BusEngine {
         let (configuration, answer) = BusConfiguration.read(message)
         self.configuration = configuration
         gear = configuration.gear
+        tasks = DALITaskHost(bench: self, outlet: outlet)
+        memories = [:]
+        for memory in message.memories { memories[MemoryKey(device: memory.device, key: memory.key)] = memory.bytes }
         for memory in message.memories where memory.key == Gear.memoryKey {
             if let position = gear.firstIndex(where: { $0.name == memory.device }) {
                 gear[position].recall(memory.bytes)
@@ -85,13 +96,17 @@ final class BusEngine {
                 predicted: .milliseconds(100), due: now)
         }
         connect(channel, at: now)
+        isStarted = true
         return "\(channel.summary), \(configuration.kind?.vendor ?? "")"
     }
 
     func stop() {
+        let frames = tasks?.cancelAll(reason: "the driver of this bus is stopping") ?? []
+        if let connection, !frames.isEmpty { _ = exchangeAll(frames, on: connection) }
         for job in jobs { job.complete(gear[job.position], reason: "the driver of this bus is stopping") }
         jobs.removeAll()
         connection = nil
+        isStarted = false
     }
 
     /// Does at most one exchange.
@@ -99,8 +114,10 @@ final class BusEngine {
     /// - Returns: when to come again.
     func turn() -> BootInstant {
         let now = world.now()
+        guard isStarted else { return runTasksWithoutBus("the port is not open") }
         guard let connection = connected(at: now) else {
             failJobs(portDetail)
+            _ = runTasksWithoutBus(portDetail)
             repeatStates(at: now)
             return reopen.notBefore ?? now.advanced(by: Self.firstReopen)
         }
@@ -112,15 +129,27 @@ final class BusEngine {
         noteBus(isDown: connection.isBusDown, at: now)
         if busIsDown {
             failJobs(DALIFailure.busDown.description)
+            _ = runTasksWithoutBus(DALIFailure.busDown.description)
             repeatStates(at: now)
             return min(connection.deadline ?? now.advanced(by: Self.idleLook), now.advanced(by: Self.idleLook))
         }
         let nextJob = runJob(connection, at: now)
         if nextJob == nil { return world.now() }
-        let nextPoll = runPoll(connection, at: now)
-        if nextPoll == nil { return world.now() }
+        // A task and the polling take turns, so that neither waits for long.
+        isTasksTurn.toggle()
+        var nextTask: BootInstant?
+        if isTasksTurn || tasks?.isExclusive == true {
+            nextTask = runTask(connection, at: now)
+            if nextTask == nil { return world.now() }
+        }
+        var nextPoll: BootInstant?
+        if tasks?.isExclusive != true {
+            nextPoll = runPoll(connection, at: now)
+            if nextPoll == nil { return world.now() }
+        }
         repeatStates(at: now)
-        return [nextJob, nextPoll, connection.deadline, now.advanced(by: Self.idleLook)].compactMap { $0 }.min() ?? now
+        return [nextJob, nextPoll, tasks?.due, connection.deadline, now.advanced(by: Self.idleLook)].compactMap { $0 }
+            .min() ?? now
     }
 
     // MARK: jobs

@@ -25,11 +25,8 @@ struct GearIdentification: Sendable {
         counts[asked, default: 0] += 1
         switch asked {
         case .curve:
-            // The query counts only directly after ENABLE DEVICE TYPE, so it follows at the highest priority.
-            return [
-                DALIRequest(.special(.enableDeviceType, 6), priority: priority),
-                .gear(gear.address, .queryDimmingCurve, priority: .continuation),
-            ]
+            return DALIRequest.deviceType(
+                .short(gear.address), DeviceTypeOpcode.LED.queryDimmingCurve, priority: priority)
         case .maximum: return [.gear(gear.address, .queryMaxLevel, priority: priority)]
         case .minimum: return [.gear(gear.address, .queryMinLevel, priority: priority)]
         }
