@@ -255,6 +255,6 @@ import Testing
         let texts = bench.outlet.all.trace.map(\.text)
         #expect(texts.contains("A3 QUERY STATUS"))
         #expect(texts.contains("answer 254 (FE)"))
-        #expect(texts.contains("another controller: FF 05"))
+        #expect(texts.contains("another controller: all RECALL MAX LEVEL"))
     }
 }
