@@ -1,11 +1,50 @@
 import Telemetry
 
 extension DeviceNormalizer {
-    mutating func configure(points: [PointDescriptor], options: [String: PointOptions], rules: DeviceRules) {
+    /// - Parameter mould: of a device that may be a twin; used where it fits.
+    mutating func configure(
+        points: [PointDescriptor], options: [String: PointOptions], rules: DeviceRules, mould: NormalizerMould? = nil
+    ) {
         park()
         problems = []
         deviceRules = rules
+        if let mould, mould.fits(points, options, rules) {
+            (self.mould, self.rules, paths) = (mould, mould.pointRules, mould.paths)
+            identities = self.rules.map { PointIdentity(device: device, kind: $0.delivered) }
+            beginStates(points)
+            return
+        }
+        makeRules(points: points, options: options, rules: rules)
+        identities = self.rules.map { PointIdentity(device: device, kind: $0.delivered) }
+        beginStates(points)
+        paths = self.rules.indices.map { index in
+            let rule = self.rules[index]
+            let hasWindows = !windowRules.isEmpty && !windowsOfPoint[index].isEmpty
+            return Path(
+                isPlain: rule.kind == .gauge && rule.isUsable && rule.threshold == nil && !hasWindows
+                    && !rules.windowsOnly && (-20...20).contains(rule.powerOfTen),
+                powerOfTen: rule.powerOfTen)
+        }
+        // Problems name their device: a device with any stands for itself.
+        self.mould =
+            problems.isEmpty
+            ? NormalizerMould(points: points, options: options, rules: rules, pointRules: self.rules, paths: paths)
+            : nil
+    }
+
+    private mutating func beginStates(_ points: [PointDescriptor]) {
+        states = Array(repeating: PointState(), count: rules.count)
+        counters = [:]
+        for (index, rule) in rules.enumerated() where rule.judge != nil { counters[index] = counter(for: rule) }
+        configureWindows(points: points)
+        serials.configure(points: points)
+    }
+
+    private mutating func makeRules(
+        points: [PointDescriptor], options: [String: PointOptions], rules: DeviceRules
+    ) {
         self.rules = []
+        self.rules.reserveCapacity(points.count)
         var names: Set<String> = []
         for point in points {
             self.rules.append(
@@ -19,22 +58,11 @@ extension DeviceNormalizer {
                     device: device, point: name, code: .unknownPoint,
                     explanation: "the device has no such point; it has \(Self.list(points.map(\.name)))"))
         }
-        states = Array(repeating: PointState(), count: self.rules.count)
-        counters = self.rules.map { $0.judge == nil ? nil : counter(for: $0) }
-        configureWindows(points: points)
-        serials.configure(points: points)
-        paths = zip(self.rules, windowsOfPoint).map { rule, windows in
-            Path(
-                identity: rule.identity,
-                isPlain: rule.kind == .gauge && rule.isUsable && rule.threshold == nil && windows.isEmpty
-                    && !rules.windowsOnly && (-20...20).contains(rule.powerOfTen),
-                powerOfTen: rule.powerOfTen)
-        }
     }
 
     private mutating func configureWindows(points: [PointDescriptor]) {
         windowRules = []
-        windowsOfPoint = Array(repeating: [], count: rules.count)
+        windowsOfPoint = deviceRules.windows.isEmpty ? [] : Array(repeating: [], count: rules.count)
         var seen: Set<WindowKey> = []
         for options in deviceRules.windows {
             guard let seconds = options.seconds else {
@@ -70,8 +98,8 @@ extension DeviceNormalizer {
                     continue
                 }
                 let identity =
-                    rule.identity.keep == .billing
-                    ? rule.identity
+                    rule.delivered.keep == .billing
+                    ? identities[index]
                     : PointIdentity(device: device, point: name, unit: rule.unit, keep: .billing)
                 windowsOfPoint[index].append(windowRules.count)
                 windowRules.append(
@@ -116,8 +144,8 @@ extension DeviceNormalizer {
 
     /// Sets aside all that is known under names, before the points become others.
     private mutating func park() {
-        for (rule, state) in zip(rules, counters) {
-            if let state, parked.counters[rule.name] == nil { parked.counters[rule.name] = state }
+        for (index, state) in counters where parked.counters[rules[index].name] == nil {
+            parked.counters[rules[index].name] = state
         }
         for (index, rule) in windowRules.enumerated() {
             if let state = registers[index] { parked.registers[rule.key] = state }

@@ -4,7 +4,7 @@ extension DeviceNormalizer {
     /// Notes the serial number where the sample is one; all counters of another meter begin anew.
     mutating func readSerial(_ sample: Sample) {
         guard let (before, after) = serials.read(sample) else { return }
-        for index in counters.indices where counters[index]?.base != nil {
+        for index in counters.keys where counters[index]?.base != nil {
             if case .exchangedByHand? = counters[index]?.pending { continue }
             // Over several exchanges without a register between, the first serial number is the one it was read under.
             if case .exchange(let first, _)? = counters[index]?.pending {
@@ -122,7 +122,7 @@ extension DeviceNormalizer {
                 explanation: "this meter has no register above \(maximum) \(rules[index].unit)")
         }
         let known = serials.text
-        for other in counters.indices where other != index && counters[other]?.base != nil {
+        for other in counters.keys where other != index && counters[other]?.base != nil {
             counters[other]?.pending = .exchange(before: known ?? "", after: serial ?? "")
         }
         state.epoch &+= 1

@@ -14,22 +14,25 @@ public struct DeviceNormalizer: Sendable {
 
     /// What a sample needs to know of its point on the way that nearly all take.
     struct Path: Sendable {
-        let identity: PointIdentity
         /// A number that is reported as it comes.
         let isPlain: Bool
         let powerOfTen: Int32
     }
 
     var deviceRules = DeviceRules()
+    /// Of this device's own, by point: shared by all its readings.
+    var identities: [PointIdentity] = []
+    // Both are the mould's where one is shared.
     var paths: [Path] = []
     var rules: [PointRule] = []
+    var mould: NormalizerMould?
     var states: [PointState] = []
-    /// Indexed as ``rules``; nil where the point is no counter.
-    var counters: [CounterState?] = []
+    /// By point, of those that are counters.
+    var counters: [Int: CounterState] = [:]
     var windowRules: [WindowRule] = []
     var registers: [RegisterWindow?] = []
     var statistics: [StatisticsWindow?] = []
-    /// By point: indexes into ``windowRules``.
+    /// By point: indexes into ``windowRules``; empty without windows.
     var windowsOfPoint: [[Int]] = []
     var serials = SerialBook()
     /// Of points and windows that the device does not have at present; a driver that is being restarted has none.
@@ -58,12 +61,16 @@ public struct DeviceNormalizer: Sendable {
     ///
     /// A point that keeps its name, kind and unit keeps what was last reported of it, so nothing is reported twice. Counters and
     /// open windows keep what is known of them by their names, also over a time without the point.
+    ///
+    /// - Parameter like: a device that may be its twin: what both have in common is kept once.
     public mutating func reconfigure(
-        points: [PointDescriptor], options: [String: PointOptions] = [:], rules: DeviceRules = DeviceRules()
+        points: [PointDescriptor], options: [String: PointOptions] = [:], rules: DeviceRules = DeviceRules(),
+        like twin: DeviceNormalizer? = nil
     ) {
         var kept: [String: (PointRule, PointState)] = [:]
         for (rule, state) in zip(self.rules, states) where kept[rule.name] == nil { kept[rule.name] = (rule, state) }
-        configure(points: points, options: options, rules: rules)
+        configure(points: points, options: options, rules: rules, mould: twin?.mould)
+        guard !kept.isEmpty else { return }
         for index in self.rules.indices {
             if let (rule, state) = kept[self.rules[index].name], rule.kind == self.rules[index].kind,
                 rule.unit == self.rules[index].unit, rule.isUsable == self.rules[index].isUsable
@@ -85,7 +92,9 @@ public struct DeviceNormalizer: Sendable {
         self.clock = clock
         if !serials.isEmpty { for sample in samples { readSerial(sample) } }
         if !windowRules.isEmpty, let newest = samples.last { beginWindows(at: newest.acquired, into: &output) }
-        output.readings.reserveCapacity(output.readings.count + samples.count)
+        // Doubled, never just enough: the output gathers many devices, and each would move all that is there.
+        let room = output.readings.count + samples.count
+        if output.readings.capacity < room { output.readings.reserveCapacity(max(room, 2 * output.readings.capacity)) }
         for sample in samples {
             let index = sample.point
             guard index >= 0, index < paths.count else {
@@ -100,7 +109,7 @@ public struct DeviceNormalizer: Sendable {
                 states[index].acceptPlain(value, at: sample.acquired)
                 output.readings.append(
                     Reading(
-                        identity: paths[index].identity, acquired: sample.acquired, value: value, quality: .good,
+                        identity: identities[index], acquired: sample.acquired, value: value, quality: .good,
                         raw: sample.raw))
             } else {
                 take(sample, into: &output)
@@ -120,7 +129,7 @@ public struct DeviceNormalizer: Sendable {
             }
             epoch = counters[index]?.epoch ?? 0
         }
-        if !windowsOfPoint[index].isEmpty {
+        if !windowRules.isEmpty, !windowsOfPoint[index].isEmpty {
             offer(value, quality: quality, sample: sample, epoch: epoch, into: &output)
         }
         let isDue = states[index].accept(
@@ -128,7 +137,7 @@ public struct DeviceNormalizer: Sendable {
         guard isDue, !deviceRules.windowsOnly else { return }
         output.readings.append(
             Reading(
-                identity: rules[index].identity, acquired: sample.acquired, value: value, quality: quality,
+                identity: identities[index], acquired: sample.acquired, value: value, quality: quality,
                 epoch: epoch, raw: value == nil ? [] : sample.raw))
     }
 
@@ -150,7 +159,7 @@ public struct DeviceNormalizer: Sendable {
             {
                 readings.append(
                     Reading(
-                        identity: rules[index].identity, acquired: moment, value: nil, quality: quality, epoch: epoch))
+                        identity: identities[index], acquired: moment, value: nil, quality: quality, epoch: epoch))
             }
         }
         return readings

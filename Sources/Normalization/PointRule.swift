@@ -10,8 +10,8 @@ struct PointRule: Sendable {
 
     let kind: PointDescriptor.Kind
     let isWritable: Bool
-    /// Shared by all readings of the point.
-    let identity: PointIdentity
+    /// Name, delivered unit and keep class; shared with the same point of devices alike.
+    let delivered: PointIdentity.Kind
     /// From the product's unit to ``unit``.
     let powerOfTen: Int32
     let threshold: Threshold?
@@ -23,9 +23,9 @@ struct PointRule: Sendable {
     /// As the driver gives it: what may change under a counter by a person's hand.
     let basis: String
 
-    var name: String { identity.point }
+    var name: String { delivered.point }
     /// The unit in which readings leave.
-    var unit: String { identity.unit }
+    var unit: String { delivered.unit }
 
     /// Decimal exponents that a reading may have after conversion: what a 64-bit binary float can hold, so that every
     /// receiver can read it. Anything beyond is no measurement but a damaged one.
@@ -69,8 +69,8 @@ struct PointRule: Sendable {
                     "\"\(point.unit)\" does not become \"\(wanted)\" by a power of ten; the product's unit is kept")
             }
         }
-        identity = PointIdentity(
-            device: device, point: point.name, unit: delivered,
+        self.delivered = PointIdentity.Kind(
+            point: point.name, unit: delivered,
             keep: options.keep ?? (point.kind == .counter ? .billing : .telemetry))
         powerOfTen = power
         judge =

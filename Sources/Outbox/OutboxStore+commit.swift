@@ -107,28 +107,30 @@ extension OutboxStore {
                     if end > start, bytes > OutboxStore.mostBytesInBatch { break }
                     end += 1
                 }
-                let whole = start == 0 && end == ofClass.count
-                try insertBatch(whole ? ofClass : Array(ofClass[start..<end]), keep: keep, &next)
+                try insertBatch(ofClass[start..<end], keep: keep, &next)
                 start = end
             }
         }
     }
 
-    private func insertBatch(_ unnumbered: [Reading], keep: KeepClass, _ next: inout OutboxLedger) throws(StorageError)
-    {
+    private func insertBatch(
+        _ readings: ArraySlice<Reading>, keep: KeepClass, _ next: inout OutboxLedger
+    ) throws(StorageError) {
         if next.dictionary.series.count >= SeriesDictionary.mostSeries {
             next.dictionary = SeriesDictionary()
             next.dictionaryHash = nil
             next.storedSeries = 0
         }
-        var readings = unnumbered
+        // Beside the readings, not in them: a copy of each would cost more than all else here.
+        var numbers: [UInt64] = []
+        numbers.reserveCapacity(readings.count)
         var indices: [Int] = []
         indices.reserveCapacity(readings.count)
         var spans: [Span] = []
         var spanOfDevice: [Int32: Int] = [:]
         // Readings of one device mostly follow each other.
         var (device, span): (Int32, Int) = (-1, 0)
-        var (first, last) = (readings[0].acquired, readings[0].acquired)
+        var (first, last) = (readings[readings.startIndex].acquired, readings[readings.startIndex].acquired)
         for row in readings.indices {
             let index = next.dictionary.index(of: readings[row])
             indices.append(index)
@@ -144,7 +146,7 @@ extension OutboxStore {
                     spans.append(Span(device: Int(owner), first: next.counters[name, default: 0] + 1, count: 0))
                 }
             }
-            readings[row].n = spans[span].first + spans[span].count
+            numbers.append(spans[span].first + spans[span].count)
             spans[span].count += 1
             let acquired = readings[row].acquired
             if acquired < first { first = acquired }
@@ -161,7 +163,8 @@ extension OutboxStore {
                 count: readings.count, dictionary: next.dictionaryHash ?? 0, format: ReadingCodec.format,
                 spans: Span.encode(spans),
                 content: ReadingCodec.encode(
-                    readings, indices: indices, dictionary: next.dictionary, prediction: &prediction)), &next)
+                    readings, numbers: numbers, indices: indices, dictionary: next.dictionary, prediction: &prediction)),
+            &next)
     }
 
     /// Stores what the dictionary has gained: a new one as a whole, one that grew by a part.

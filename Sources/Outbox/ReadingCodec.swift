@@ -39,16 +39,22 @@ enum ReadingCodec {
 
     static func encode(_ readings: [Reading], indices: [Int], dictionary: SeriesDictionary) -> [UInt8] {
         var prediction = ReadingPrediction()
-        return encode(readings, indices: indices, dictionary: dictionary, prediction: &prediction)
+        return encode(
+            readings[...], numbers: readings.map(\.n), indices: indices, dictionary: dictionary, prediction: &prediction
+        )
     }
 
     /// - Parameters:
+    ///   - numbers: each reading's `n`; the readings' own is not looked at.
     ///   - indices: each reading's series in `dictionary`.
     ///   - prediction: the memory to work in; what it holds from earlier is of no meaning.
     static func encode(
-        _ readings: [Reading], indices: [Int], dictionary: SeriesDictionary, prediction: inout ReadingPrediction
+        _ readings: ArraySlice<Reading>, numbers: [UInt64], indices: [Int], dictionary: SeriesDictionary,
+        prediction: inout ReadingPrediction
     ) -> [UInt8] {
-        precondition(readings.count == indices.count, "a series is needed for each reading")
+        precondition(
+            readings.count == indices.count && readings.count == numbers.count,
+            "a series and a number is needed for each reading")
         prediction.begin(dictionary)
         var series = DeviationWriter()
         var counts = DeviationWriter()
@@ -64,14 +70,14 @@ enum ReadingCodec {
         var lastTime: Int64 = 0
         var lastKind = Kind.number.rawValue
         var lastEpoch: Int64 = 0
-        for row in readings.indices {
-            let reading = readings[row]
+        for row in indices.indices {
+            let reading = readings[readings.startIndex + row]
             let index = indices[row]
             series.append(Int64(index) - expectedSeries)
             expectedSeries = Int64(index) + 1
             let device = dictionary.deviceOf[index]
-            counts.append(Int64(bitPattern: reading.n &- prediction.expectedN(device)))
-            prediction.note(n: reading.n, of: device)
+            counts.append(Int64(bitPattern: numbers[row] &- prediction.expectedN(device)))
+            prediction.note(n: numbers[row], of: device)
             let time = reading.acquired.nanoseconds / 1_000
             times.append(time &- lastTime)
             lastTime = time

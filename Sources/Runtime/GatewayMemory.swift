@@ -9,13 +9,18 @@ public enum GatewayMemory {
     static let firstTrim: Duration = .seconds(10)
     /// What a backlog or a new description needed for a while goes back to the system this often.
     static let trimInterval: Duration = .seconds(60)
+    /// Code that ran once, at the start or for a person's question, is unmapped every so many trims, the first time included.
+    static let trimsPerRelease = 10
 
     /// Gives freed memory back until the task is cancelled.
     static func keepTrimmed() async {
         var pause = firstTrim
+        var trims = 0
         while !Task.isCancelled {
             try? await Task.sleep(for: pause)
             candela_trim_heap()
+            if trims % trimsPerRelease == 0 { _ = candela_release_code() }
+            trims += 1
             pause = trimInterval
         }
     }

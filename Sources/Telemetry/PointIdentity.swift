@@ -6,25 +6,43 @@ internal import Synchronization
 /// names. Two objects of equal content are equal: identity of the object is only a short cut.
 public final class PointIdentity: Sendable {
     public let device: String
-    public let point: String
-    public let unit: String
-    public let keep: KeepClass
+    /// What the same point of other devices has in common with it: a thousand meters of one product share forty of these.
+    private let kind: Kind
+    public var point: String { kind.point }
+    public var unit: String { kind.unit }
+    public var keep: KeepClass { kind.keep }
     /// Bytes of device, point and unit together, in UTF-8.
-    public var nameBytes: Int { Int(names) }
-    private let names: UInt32
+    public var nameBytes: Int { device.utf8.count + kind.nameBytes }
     /// Whether none of the three needs an escape inside a JSON string.
     public let isPlainText: Bool
     /// A place for a store to note where it keeps this point, see ``place(in:)``.
     private let noted = Atomic<UInt64>(0)
 
-    public init(device: String, point: String, unit: String, keep: KeepClass) {
+    public convenience init(device: String, point: String, unit: String, keep: KeepClass) {
+        self.init(device: device, kind: Kind(point: point, unit: unit, keep: keep))
+    }
+
+    /// - Parameter kind: shared with the same point of devices alike.
+    public init(device: String, kind: Kind) {
         self.device = device
-        self.point = point
-        self.unit = unit
-        self.keep = keep
-        names = UInt32(clamping: device.utf8.count + point.utf8.count + unit.utf8.count)
-        isPlainText = [device, point, unit].allSatisfy { name in
-            name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+        self.kind = kind
+        isPlainText = kind.isPlainText && device.needsNoEscape
+    }
+
+    /// Name, unit and class of a point, whichever device it is of.
+    public final class Kind: Sendable {
+        public let point: String
+        public let unit: String
+        public let keep: KeepClass
+        fileprivate let nameBytes: Int
+        fileprivate let isPlainText: Bool
+
+        public init(point: String, unit: String, keep: KeepClass) {
+            self.point = point
+            self.unit = unit
+            self.keep = keep
+            nameBytes = point.utf8.count + unit.utf8.count
+            isPlainText = point.needsNoEscape && unit.needsNoEscape
         }
     }
 
@@ -46,7 +64,9 @@ public final class PointIdentity: Sendable {
 
 extension PointIdentity: Hashable {
     public static func == (a: PointIdentity, b: PointIdentity) -> Bool {
-        a === b || (a.point == b.point && a.device == b.device && a.unit == b.unit && a.keep == b.keep)
+        a === b
+            || (a.device == b.device
+                && (a.kind === b.kind || (a.point == b.point && a.unit == b.unit && a.keep == b.keep)))
     }
 
     public func hash(into hasher: inout Hasher) {
@@ -54,6 +74,13 @@ extension PointIdentity: Hashable {
         hasher.combine(point)
         hasher.combine(unit)
         hasher.combine(keep)
+    }
+}
+
+extension String {
+    /// Whether it stands in a JSON string as it is.
+    fileprivate var needsNoEscape: Bool {
+        utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
     }
 }
 

@@ -83,7 +83,8 @@ struct CodecTests {
             let indices = readings.map { dictionary.index(of: $0) }
             let alone = ReadingCodec.encode(readings, indices: indices, dictionary: dictionary)
             let together = ReadingCodec.encode(
-                readings, indices: indices, dictionary: dictionary, prediction: &prediction)
+                readings[...], numbers: readings.map(\.n), indices: indices, dictionary: dictionary,
+                prediction: &prediction)
             #expect(alone == together)
             #expect(
                 try ReadingCodec.decode(

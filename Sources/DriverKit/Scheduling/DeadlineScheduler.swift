@@ -15,34 +15,50 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
         case wait(until: BootInstant?)
     }
 
-    private struct Entry: Sendable {
-        let device: UInt32
-        let lane: Int
-        let interval: Int64
+    @usableFromInline
+    struct Entry: Sendable {
+        @usableFromInline let device: UInt32
+        @usableFromInline let lane: Int
+        @usableFromInline let interval: Int64
         /// Belongs to a moment of the clock (a quarter hour): goes before everything that does not.
-        let isBoundary: Bool
-        var predicted: Duration
-        var due: BootInstant
-        var isHeld = false
+        @usableFromInline let isBoundary: Bool
+        @usableFromInline var predicted: Duration
+        @usableFromInline var due: BootInstant
+        @usableFromInline var isHeld = false
         /// Tells this entry's place in a heap from places it has left.
-        var generation: UInt64
+        @usableFromInline var generation: UInt64
 
-        var deadline: BootInstant { due.advanced(by: .nanoseconds(interval)) }
+        @inlinable
+        init(
+            device: UInt32, lane: Int, interval: Int64, isBoundary: Bool, predicted: Duration, due: BootInstant,
+            generation: UInt64
+        ) {
+            self.device = device
+            self.lane = lane
+            self.interval = interval
+            self.isBoundary = isBoundary
+            self.predicted = predicted
+            self.due = due
+            self.generation = generation
+        }
+
+        @inlinable var deadline: BootInstant { due.advanced(by: .nanoseconds(interval)) }
     }
 
     /// Intervals from here on are aligned to UTC: people compare readings of a minute or a quarter hour across devices, those
     /// of seconds they do not.
-    public static var alignedFrom: Duration { .seconds(60) }
+    @inlinable public static var alignedFrom: Duration { .seconds(60) }
 
-    private var entries: [Item: Entry] = [:]
-    private var waiting = MomentHeap<Item>()
-    private var ready: [MomentHeap<Item>] = [MomentHeap()]
-    private var woken: [Int] = []
-    private var generation: UInt64 = 0
-    private var missed: [UInt32: UInt64] = [:]
-    private var utcMinusBoot: Int64?
+    @usableFromInline var entries: [Item: Entry] = [:]
+    @usableFromInline var waiting = MomentHeap<Item>()
+    @usableFromInline var ready: [MomentHeap<Item>] = [MomentHeap()]
+    @usableFromInline var itemsOfLane = [0]
+    @usableFromInline var woken: [Int] = []
+    @usableFromInline var generation: UInt64 = 0
+    @usableFromInline var missed: [UInt32: UInt64] = [:]
+    @usableFromInline var utcMinusBoot: Int64?
 
-    public init() {}
+    @inlinable public init() {}
 
     /// - Parameters:
     ///   - device: whose missed intervals these are.
@@ -51,33 +67,40 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     ///   - predicted: bus time that it takes.
     ///   - due: of the first reading.
     ///   - isBoundary: belongs to a moment of the clock and goes before everything that does not.
-    public mutating func add(
+    @inlinable public mutating func add(
         _ item: Item, device: UInt32, lane: Int = 0, interval: Duration, predicted: Duration, due: BootInstant,
         isBoundary: Bool = false
     ) {
         precondition(interval > .zero, "an interval is more than zero")
-        while ready.count <= lane { ready.append(MomentHeap()) }
+        while ready.count <= lane {
+            ready.append(MomentHeap())
+            itemsOfLane.append(0)
+        }
+        remove(item)
+        itemsOfLane[lane] += 1
         entries[item] = Entry(
             device: device, lane: lane, interval: interval.wholeNanoseconds, isBoundary: isBoundary,
             predicted: predicted, due: due, generation: nextGeneration())
         queue(item)
     }
 
-    public mutating func remove(_ item: Item) { entries[item] = nil }
+    @inlinable public mutating func remove(_ item: Item) {
+        if let entry = entries.removeValue(forKey: item) { itemsOfLane[entry.lane] -= 1 }
+    }
 
-    public var items: some Collection<Item> { entries.keys }
-    public func contains(_ item: Item) -> Bool { entries[item] != nil }
-    public func isHeld(_ item: Item) -> Bool { entries[item]?.isHeld ?? false }
+    @inlinable public var items: some Collection<Item> { entries.keys }
+    @inlinable public func contains(_ item: Item) -> Bool { entries[item] != nil }
+    @inlinable public func isHeld(_ item: Item) -> Bool { entries[item]?.isHeld ?? false }
 
     /// Leaves the item out until ``release(_:due:)``; intervals that pass meanwhile are not counted as missed.
-    public mutating func hold(_ item: Item) {
+    @inlinable public mutating func hold(_ item: Item) {
         let generation = nextGeneration()
         entries[item]?.isHeld = true
         entries[item]?.generation = generation
     }
 
     /// Takes a held item in again, or moves the next reading of one that is not held.
-    public mutating func release(_ item: Item, due: BootInstant) {
+    @inlinable public mutating func release(_ item: Item, due: BootInstant) {
         let generation = nextGeneration()
         entries[item]?.isHeld = false
         entries[item]?.due = due
@@ -86,7 +109,7 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     }
 
     /// Where UTC stands against boot time; nil: nobody knows, and intervals run from wherever they are.
-    public mutating func align(utcMinusBoot: Int64?, at now: BootInstant) {
+    @inlinable public mutating func align(utcMinusBoot: Int64?, at now: BootInstant) {
         self.utcMinusBoot = utcMinusBoot
         guard utcMinusBoot != nil else { return }
         for (item, entry) in entries where isAligned(entry) && !entry.isHeld && entry.due > now {
@@ -103,7 +126,7 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     ///
     /// An item that is not due yet, with a nearer deadline that it could not meet after this one, is waited for: what may take longer has
     /// time to spare.
-    public mutating func next(at now: BootInstant, lane: Int = 0) -> Decision {
+    @inlinable public mutating func next(at now: BootInstant, lane: Int = 0) -> Decision {
         promote(to: now)
         guard lane < ready.count else { return .wait(until: waiting.first?.moment) }
         while let top = ready[lane].first {
@@ -120,7 +143,7 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     }
 
     /// When something becomes due that is not due yet.
-    public var nextDue: BootInstant? {
+    @inlinable public var nextDue: BootInstant? {
         mutating get {
             while let top = waiting.first, !isCurrent(top) { waiting.removeFirst() }
             return waiting.first?.moment
@@ -128,13 +151,13 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     }
 
     /// Lanes on which something has become due since the last call; a lane may stand in it twice.
-    public mutating func takeWoken(at now: BootInstant) -> [Int] {
+    @inlinable public mutating func takeWoken(at now: BootInstant) -> [Int] {
         promote(to: now)
         defer { woken.removeAll(keepingCapacity: true) }
         return woken
     }
 
-    private mutating func promote(to now: BootInstant) {
+    @inlinable mutating func promote(to now: BootInstant) {
         while let top = waiting.first {
             guard isCurrent(top), let entry = entries[top.item] else {
                 waiting.removeFirst()
@@ -150,7 +173,9 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     }
 
     /// When an item becomes due that would miss its deadline if `entry` went first, and whose deadline is the nearer one.
-    private func endangered(by entry: Entry, at now: BootInstant, lane: Int) -> BootInstant? {
+    @inlinable func endangered(by entry: Entry, at now: BootInstant, lane: Int) -> BootInstant? {
+        // Most lanes of a bus of hosts have one item, which endangers nobody.
+        guard itemsOfLane[lane] > 1 else { return nil }
         let end = now.advanced(by: entry.predicted)
         var earliest: BootInstant?
         waiting.forEach(before: end) { moment in
@@ -165,7 +190,7 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     }
 
     /// The item has been read (or tried); it becomes due again one interval after it was due.
-    public mutating func done(_ item: Item, at now: BootInstant, took: Duration) {
+    @inlinable public mutating func done(_ item: Item, at now: BootInstant, took: Duration) {
         guard var entry = entries[item] else { return }
         if isAligned(entry), let offset = utcMinusBoot {
             let passed = period(now, entry, offset) - period(entry.due, entry, offset)
@@ -183,7 +208,7 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     }
 
     /// Tries `item` again at `due` in the same interval; the deadline stays where it was as far as possible.
-    public mutating func postpone(_ item: Item, to due: BootInstant) {
+    @inlinable public mutating func postpone(_ item: Item, to due: BootInstant) {
         guard let entry = entries[item], !entry.isHeld else { return }
         let generation = nextGeneration()
         entries[item]?.generation = generation
@@ -191,53 +216,53 @@ public struct DeadlineScheduler<Item: Hashable & Sendable>: Sendable {
     }
 
     /// Intervals that passed without a reading.
-    public func missedIntervals(device: UInt32) -> UInt64 { missed[device] ?? 0 }
+    @inlinable public func missedIntervals(device: UInt32) -> UInt64 { missed[device] ?? 0 }
 
     /// Adds intervals that nobody even tried, as those of a device that is offline.
-    public mutating func addMissed(_ count: UInt64, device: UInt32) { missed[device, default: 0] += count }
+    @inlinable public mutating func addMissed(_ count: UInt64, device: UInt32) { missed[device, default: 0] += count }
 
     /// Share of bus time that all items together need as predicted; above 1 some intervals cannot be met.
-    public var predictedLoad: Double {
+    @inlinable public var predictedLoad: Double {
         entries.values.reduce(0) { sum, entry in
             entry.isHeld ? sum : sum + Double(entry.predicted.wholeNanoseconds) / Double(entry.interval)
         }
     }
 
-    public func predicted(_ item: Item) -> Duration? { entries[item]?.predicted }
-    public func due(_ item: Item) -> BootInstant? { entries[item]?.due }
+    @inlinable public func predicted(_ item: Item) -> Duration? { entries[item]?.predicted }
+    @inlinable public func due(_ item: Item) -> BootInstant? { entries[item]?.due }
 
-    private mutating func nextGeneration() -> UInt64 {
+    @inlinable mutating func nextGeneration() -> UInt64 {
         generation += 1
         return generation
     }
 
-    private mutating func queue(_ item: Item) {
+    @inlinable mutating func queue(_ item: Item) {
         guard let entry = entries[item], !entry.isHeld else { return }
         waiting.insert(Moment(moment: entry.due, item: item, generation: entry.generation))
     }
 
-    private func isCurrent(_ moment: Moment<Item>) -> Bool {
+    @inlinable func isCurrent(_ moment: Moment<Item>) -> Bool {
         guard let entry = entries[moment.item] else { return false }
         return entry.generation == moment.generation && !entry.isHeld
     }
 
-    private func isAligned(_ entry: Entry) -> Bool {
+    @inlinable func isAligned(_ entry: Entry) -> Bool {
         entry.isBoundary || entry.interval >= Self.alignedFrom.wholeNanoseconds
     }
 
     /// Which multiple of its interval a moment lies in.
-    private func period(_ moment: BootInstant, _ entry: Entry, _ offset: Int64) -> Int64 {
+    @inlinable func period(_ moment: BootInstant, _ entry: Entry, _ offset: Int64) -> Int64 {
         let utc = moment.nanoseconds + offset
         return utc / entry.interval - (utc % entry.interval < 0 ? 1 : 0)
     }
 
-    private func next(_ entry: Entry, after now: BootInstant) -> BootInstant {
+    @inlinable func next(_ entry: Entry, after now: BootInstant) -> BootInstant {
         let offset = utcMinusBoot ?? 0
         return BootInstant(nanoseconds: (period(now, entry, offset) + 1) * entry.interval - offset)
     }
 
     /// A quarter of what is new: one slow answer does not change the plan, a slow device does.
-    private static func blend(_ old: Duration, _ new: Duration) -> Duration {
+    @inlinable static func blend(_ old: Duration, _ new: Duration) -> Duration {
         .nanoseconds((old.wholeNanoseconds * 3 + new.wholeNanoseconds) / 4)
     }
 }

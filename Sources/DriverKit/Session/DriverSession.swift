@@ -254,9 +254,20 @@ final class DriverSession: Sendable {
 
     // MARK: heartbeat
 
+    /// Code and memory that only the start needed are given back this many heartbeats after it, when the first round is over...
+    private static let firstRelease = 10
+    /// ...and what a person's question needed, every ten minutes.
+    private static let beatsPerRelease = 600
+
     private func beat(until ended: Latch) {
         var next = BootClock.now()
+        var beats = 0
         while !ended.wait(until: next) {
+            beats += 1
+            if beats % Self.beatsPerRelease == Self.firstRelease {
+                candela_trim_heap()
+                _ = candela_release_code()
+            }
             next = max(next, BootClock.now()).advanced(by: DriverProtocolLimits.heartbeatInterval)
             guard greeted.load(ordering: .acquiring), inbox.ending == nil else { continue }
             let port = snapshot.withLock { $0 }

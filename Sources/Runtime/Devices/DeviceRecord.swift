@@ -55,7 +55,9 @@ struct DeviceRecord: Sendable {
     /// - Parameters:
     ///   - points: those of `description`.
     ///   - fault: why it cannot be used, in the driver's words.
-    mutating func take(_ description: DriverDeviceDescription, points: [PointDescriptor], fault: String?) {
+    mutating func take(
+        _ description: DriverDeviceDescription, points: [PointDescriptor], fault: String?, like twin: DeviceNormalizer?
+    ) {
         self.points = points
         address = description.address
         profileVersion = description.profileVersion
@@ -67,7 +69,7 @@ struct DeviceRecord: Sendable {
             condition = .disabled
             detail = fault ?? "its driver cannot use it as configured"
         }
-        normalizer.reconfigure(points: points, options: pointOptions, rules: rules)
+        normalizer.reconfigure(points: points, options: pointOptions, rules: rules, like: twin)
     }
 
     /// A driver that names no point by which a device is known: then its serial number is it.

@@ -89,7 +89,9 @@ actor DeviceTable {
             if described.map({ $0.raw != description.points }) ?? true {
                 described = (description.points, DeviceRecord.identified(description.points.map(\.telemetry)))
             }
-            records[place].take(description, points: described?.points ?? [], fault: own?.message)
+            records[place].take(
+                description, points: described?.points ?? [], fault: own?.message,
+                like: changed.last.map { records[$0].normalizer })
             for problem in records[place].normalizer.problems { log.warning("\(problem)") }
             changed.append(place)
         }

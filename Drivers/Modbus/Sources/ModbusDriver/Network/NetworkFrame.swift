@@ -51,11 +51,13 @@ struct MBAPReceiver: Sendable {
     var pending: ArraySlice<UInt8> { bytes[start...] }
 
     mutating func append(_ new: some Collection<UInt8>) {
+        // Nearly always a whole frame comes at once: nothing is kept between two, for a thousand connections would keep megabytes.
         if start == bytes.count {
-            bytes.removeAll(keepingCapacity: true)
+            bytes = Array(new)
             start = 0
+        } else {
+            bytes += new
         }
-        bytes += new
     }
 
     mutating func clear() {

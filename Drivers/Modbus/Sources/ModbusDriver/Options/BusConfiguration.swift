@@ -29,11 +29,13 @@ struct BusConfiguration {
             let read = ProfileReader(profile, diagnostics: diagnostics).read()
             if !diagnostics.hasErrors(.profile, name: profile.name) { profiles[profile.name] = read }
         }
-        let builder = DeviceBuilder(options: options, port: port ?? .hosts, diagnostics: diagnostics)
+        var builder = DeviceBuilder(options: options, port: port ?? .hosts, diagnostics: diagnostics)
         var links: [PortAddress] = []
         var devices: [ModbusDevice] = []
         var taken: [String: String] = [:]
         var answer = DriverConfigured()
+        // Devices alike have one list of points, and one description of it.
+        var described: (points: [PointDescriptor], descriptions: [DriverPointDescription]) = ([], [])
         for entry in configure.devices {
             let place = NodePlace(.device, name: entry.name)
             let profile = profiles[entry.profile]
@@ -55,7 +57,7 @@ struct BusConfiguration {
             let built = profile.flatMap { profile -> ModbusDevice? in
                 guard let target else { return nil }
                 let link = links.firstIndex(of: target) ?? links.count
-                guard let device = builder.build(entry, site, profile, link: link) else { return nil }
+                guard let device = builder.device(entry, site, profile, link: link) else { return nil }
                 if link == links.count { links.append(target) }
                 return device
             }
@@ -66,7 +68,10 @@ struct BusConfiguration {
             description.profileVersion = profile?.version ?? ""
             if let built {
                 description.facts = profile.map { DeviceBuilder.facts(site, $0) } ?? []
-                description.points = built.descriptors.map { DriverPointDescription($0) }
+                if described.points != built.descriptors {
+                    described = (built.descriptors, built.descriptors.map { DriverPointDescription($0) })
+                }
+                description.points = described.descriptions
                 if description.usable { devices.append(Self.planned(built, configure.memories)) }
             }
             answer.devices.append(description)
@@ -105,6 +110,7 @@ struct BusConfiguration {
         if let memory = memories.first(where: { $0.device == device.name && $0.key == LearnedRegisters.key }),
             let learned = LearnedRegisters(bytes: memory.bytes, profile: device.profileIdentity)
         {
+            device.likeness = 0
             device.plan.learnedMaximum = learned.maximumRegisters
             device.plan.refused = Set(
                 device.points.filter {
@@ -112,8 +118,8 @@ struct BusConfiguration {
                         LearnedRegisters.Place(table: $0.value.table, address: $0.value.address))
                 }.map(\.index))
             device.decoder.refuse(device.plan.refused)
+            device.blocks = device.plan.blocks(device.points)
         }
-        device.blocks = device.plan.blocks(device.points)
         return device
     }
 }

@@ -12,9 +12,52 @@ struct DeviceBuilder {
     let options: BusOptions
     let port: PortAddress
     let diagnostics: Diagnostics
+    /// Devices as they are built for the first time, by all that the configuration says of them but where they are.
+    private var moulds: [DriverDevice: ModbusDevice] = [:]
+
+    init(options: BusOptions, port: PortAddress, diagnostics: Diagnostics) {
+        self.options = options
+        self.port = port
+        self.diagnostics = diagnostics
+    }
+
+    /// What makes two devices alike.
+    private static func likeness(_ entry: DriverDevice) -> DriverDevice {
+        var likeness = entry
+        likeness.index = 0
+        likeness.name = ""
+        if case .map(var map)? = likeness.options.value {
+            map.entries.removeAll { $0.key == "address" || $0.key == "host" }
+            likeness.options.map = map
+        }
+        return likeness
+    }
+
+    /// Builds a device, or takes over what an earlier one has that is configured alike.
+    ///
+    /// - Returns: nil when the device cannot be used; the diagnostics say why.
+    mutating func device(
+        _ entry: DriverDevice, _ site: DeviceOptions, _ profile: ModbusProfile, link: Int
+    ) -> ModbusDevice? {
+        let likeness = Self.likeness(entry)
+        if let mould = moulds[likeness], let unit = site.unit, !diagnostics.hasErrors(.device, name: entry.name) {
+            return mould.twin(index: entry.index, name: entry.name, unit: UInt8(unit), link: link)
+        }
+        let said = diagnostics.all.count
+        guard var device = build(entry, site, profile, link: link) else { return nil }
+        device.blocks = device.plan.blocks(device.points)
+        // What was said of one device must be said of each; a device that says itself what it has is like no other.
+        if diagnostics.all.count == said, device.discovery == nil {
+            device.likeness = moulds.count + 1
+            moulds[likeness] = device
+        }
+        return device
+    }
 
     /// - Returns: nil when the device cannot be used; the diagnostics say why.
-    func build(_ entry: DriverDevice, _ site: DeviceOptions, _ profile: ModbusProfile, link: Int) -> ModbusDevice? {
+    private func build(_ entry: DriverDevice, _ site: DeviceOptions, _ profile: ModbusProfile, link: Int)
+        -> ModbusDevice?
+    {
         let place = NodePlace(.device, name: entry.name)
         guard let unit = site.unit else { return nil }
         let fitting = SiteFitting(site: site, profile: profile, diagnostics: diagnostics, place: place)

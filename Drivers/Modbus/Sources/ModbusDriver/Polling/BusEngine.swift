@@ -20,6 +20,11 @@ final class BusEngine {
     /// First requests to hosts are spread over this.
     static let longestSpread: Duration = .seconds(1)
 
+    private struct Likeness: Hashable {
+        let number: Int
+        let cost: LinkCost
+    }
+
     /// A block of a device's plan, in the scheduler.
     struct Slot: Hashable, Sendable {
         let device: Int
@@ -82,8 +87,16 @@ final class BusEngine {
         meter = BusMeter(from: now, lanes: lanes.count)
         nextStates = now.advanced(by: Self.stateInterval)
         let ringLength = devices.count > ExchangeRing.many ? ExchangeRing.ofOneOfMany : ExchangeRing.ofDevice
+        var prepared: [Likeness: Int] = [:]
         for index in devices.indices {
-            self.devices[index].prepare(options, cost: lanes[devices[index].lane].cost, ringLength: ringLength)
+            let cost = lanes[devices[index].lane].cost
+            let likeness = Likeness(number: devices[index].likeness, cost: cost)
+            if devices[index].likeness > 0, let twin = prepared[likeness] {
+                self.devices[index].prepare(options, like: self.devices[twin], ringLength: ringLength)
+            } else {
+                self.devices[index].prepare(options, cost: cost, ringLength: ringLength)
+                prepared[likeness] = index
+            }
             self.lanes[devices[index].lane].devices.append(index)
             self.lanes[devices[index].lane].unwell += 1
             if lanes[devices[index].lane].isConnection {

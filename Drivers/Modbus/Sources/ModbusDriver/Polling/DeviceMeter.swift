@@ -37,7 +37,7 @@ struct ExchangeRing: Sendable {
     /// Of one device of a bus with few devices...
     static let ofDevice = 64
     /// ...and of one with many: a thousand devices must not cost megabytes for it.
-    static let ofOneOfMany = 6
+    static let ofOneOfMany = 4
     static let many = 64
 
     struct Entry: Sendable {
@@ -55,6 +55,7 @@ struct ExchangeRing: Sendable {
 
     mutating func append(_ entry: Entry) {
         if entries.count < capacity {
+            if entries.isEmpty { entries.reserveCapacity(min(capacity, Self.ofOneOfMany)) }
             entries.append(entry)
         } else {
             entries[next] = entry

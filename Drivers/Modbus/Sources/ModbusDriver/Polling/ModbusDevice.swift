@@ -12,12 +12,14 @@ struct ModbusDevice {
     /// ...and a dead one is not asked more often than this.
     static let longestProbe: Duration = .seconds(10)
 
-    let index: UInt32
-    let name: String
-    let unit: UInt8
+    private(set) var index: UInt32
+    private(set) var name: String
+    private(set) var unit: UInt8
     /// Which of the bus's links leads to it.
-    let link: Int
+    private(set) var link: Int
     let profileIdentity: String
+    /// Devices with the same number other than 0 have the same points and were never told anything else of them.
+    var likeness = 0
     var points: [DevicePoint]
     /// Of the visible points.
     let descriptors: [PointDescriptor]
@@ -94,6 +96,13 @@ struct ModbusDevice {
         lane = link
     }
 
+    /// A device that was never asked, as this one, at another place. Points, plan and decoder are kept once for both.
+    func twin(index: UInt32, name: String, unit: UInt8, link: Int) -> ModbusDevice {
+        var twin = self
+        (twin.index, twin.name, twin.unit, twin.link, twin.lane) = (index, name, unit, link, link)
+        return twin
+    }
+
     var isOffline: Bool { condition == .offline }
     /// Nobody has asked it yet.
     var isNew: Bool { !isInRound && condition == .unknown }
@@ -107,6 +116,16 @@ struct ModbusDevice {
         plan.cost = cost
         plan.pause = pause
         makeBlocks()
+    }
+
+    /// As ``prepare(_:cost:ringLength:)``, with the blocks of a device that has the same points and was prepared for the same link.
+    mutating func prepare(_ options: BusOptions, like twin: ModbusDevice, ringLength: Int) {
+        patience = Patience(floor: plan.limits.timeout, ceiling: options.responseTimeout)
+        meter.ring = ExchangeRing(capacity: ringLength)
+        plan = twin.plan
+        blocks = twin.blocks
+        identityBlock = twin.identityBlock
+        riderDue = [:]
     }
 
     mutating func makeBlocks() {

@@ -40,7 +40,7 @@ struct Patience: Sendable {
 /// The newest latencies of a device, in whole microseconds.
 struct LatencyWindow: Sendable {
     /// Some minutes of an ordinary device: long enough for a hundredth to mean something.
-    static let capacity = 256
+    static let capacity = 128
 
     private var values: [UInt32] = []
     private var next = 0

@@ -30,8 +30,8 @@ struct ProfileBench {
         // Tests show what registers mean; who answers is another question.
         options.isForced = true
         let bus = BusOptions(nil, port: nil, diagnostics: diagnostics)
-        let builder = DeviceBuilder(options: bus, port: .hosts, diagnostics: diagnostics)
-        guard let device = builder.build(entry, options, profile, link: 0) else {
+        var builder = DeviceBuilder(options: bus, port: .hosts, diagnostics: diagnostics)
+        guard let device = builder.device(entry, options, profile, link: 0) else {
             throw Problem(reason: diagnostics.all.first?.message ?? "the profile makes no device")
         }
         self.device = device

@@ -38,8 +38,8 @@ struct DeviceDecoder: Sendable {
     private let cells: [Cell]
     private let deepest: Int
     private let recipes: [ResolvedRecipe?]
-    /// Newest values of operands.
-    private var known: [RegisterCodec.Decoded?]
+    /// Newest values of operands, and what was refused, by point.
+    private var known: [Int: RegisterCodec.Decoded] = [:]
     private var refused: Set<Int> = []
     /// Registers of values that wait for others to become known.
     private var waiting: [Int: [UInt16]] = [:]
@@ -73,7 +73,6 @@ struct DeviceDecoder: Sendable {
         }
         deepest = depths.max() ?? 0
         self.recipes = recipes
-        known = Array(repeating: nil, count: points.count)
     }
 
     // MARK: what the device answers
@@ -220,7 +219,7 @@ struct DeviceDecoder: Sendable {
     /// The device was away: it may be another one that comes back.
     mutating func forget() {
         waiting = [:]
-        known = points.indices.map { refused.contains($0) ? .bad(.notSupported) : nil }
+        known = Dictionary(uniqueKeysWithValues: refused.map { ($0, .bad(.notSupported)) })
         identity.forget()
     }
 
