@@ -25,6 +25,7 @@ public struct Scenario: Sendable {
         public var timing: SerialTiming
         public var hasSupply: Bool
         public var gear: [GearDescription]
+        public var sensors: [SensorDescription]
     }
 
     public struct Server: Sendable {

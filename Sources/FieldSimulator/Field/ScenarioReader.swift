@@ -104,6 +104,7 @@ extension Scenario {
             value, path: path,
             keys: [
                 "name", "kind", "baud", "parity", "stop_bits", "wire_timing", "devices", "bus", "supply", "gear",
+                "sensors",
             ])
         let name = try node.name("name")
         let kind = try node.text("kind")
@@ -123,10 +124,12 @@ extension Scenario {
         case "luba":
             var gear: [GearDescription] = []
             for (value, path) in try node.list("gear") { gear += try Self.gear(value, path) }
+            var sensors: [SensorDescription] = []
+            for (value, path) in try node.list("sensors") { sensors.append(try Self.sensor(value, path)) }
             lampPorts.append(
                 LampPort(
                     name: name, bus: try node.optionalText("bus") ?? name, timing: timing,
-                    hasSupply: try node.flag("supply") ?? false, gear: gear))
+                    hasSupply: try node.flag("supply") ?? false, gear: gear, sensors: sensors))
         default: throw ScenarioError(path: node.join("kind"), problem: "expected modbus or luba")
         }
     }
@@ -184,36 +187,6 @@ extension Scenario {
         }
     }
 
-    private static func gear(_ value: JSONValue, _ path: String) throws(ScenarioError) -> [GearDescription] {
-        let node = try ScenarioNode(
-            value, path: path,
-            keys: ["name", "address", "count", "rated_power", "curve", "physical_minimum", "d4i", "groups"])
-        let name = try node.name("name")
-        let count = try node.integer("count", in: 1...64) ?? 1
-        let first = try node.integer("address", in: 0...63)
-        if let first, first + count > 64 {
-            throw ScenarioError(path: node.join("count"), problem: "the short addresses would pass 63")
-        }
-        guard let curve = LightCurve(rawValue: try node.optionalText("curve") ?? "logarithmic") else {
-            throw ScenarioError(path: node.join("curve"), problem: "expected logarithmic or linear")
-        }
-        var groups: UInt16 = 0
-        for (element, path) in try node.list("groups") {
-            guard case .number(let number) = element, let group = number.integer, (0...15).contains(group) else {
-                throw ScenarioError(path: path, problem: "expected a group from 0 to 15")
-            }
-            groups |= 1 << UInt16(group)
-        }
-        let power = try node.number("rated_power", in: 1...5000) ?? 42
-        let minimum = try node.integer("physical_minimum", in: 1...254) ?? 85
-        let isD4i = try node.flag("d4i") ?? true
-        return (0..<count).map { index in
-            GearDescription(
-                name: numbered(name, index, of: count), shortAddress: first.map { UInt8($0 + index) },
-                ratedPower: power, curve: curve, physicalMinimum: UInt8(minimum), isD4i: isD4i, groups: groups)
-        }
-    }
-
     /// `lamp` of eight becomes `lamp-01` to `lamp-08`; a single one keeps its name.
     static func numbered(_ name: String, _ index: Int, of count: Int) -> String {
         guard count > 1 else { return name }
@@ -248,9 +221,10 @@ extension Scenario {
             guard port.gear.count <= LampBus.largestGearCount else {
                 throw ScenarioError(path: port.name, problem: "more than \(LampBus.largestGearCount) control gear")
             }
-            for gear in port.gear where !names.insert(gear.name).inserted {
-                throw ScenarioError(path: port.name, problem: "two things are called \(gear.name)")
+            for name in port.gear.map(\.name) + port.sensors.map(\.name) where !names.insert(name).inserted {
+                throw ScenarioError(path: port.name, problem: "two things are called \(name)")
             }
+            try checkFeeders(port)
         }
     }
 }

@@ -21,13 +21,16 @@ public struct GearDescription: Sendable {
     /// Identification number; nil: drawn from the seed. GTIN and this together name one piece of hardware.
     public var identification: UInt64?
 
+    /// The meter on whose feeder the luminaire hangs; nil: on the one that follows its bus, if any.
+    public var feeder: String?
+
     public static let madeUpArticle: UInt64 = 9_900_000_004_242
 
     public init(
         name: String, shortAddress: UInt8?, ratedPower: Double = 42, curve: LightCurve = .logarithmic,
         physicalMinimum: UInt8 = 85, isD4i: Bool = true, groups: UInt16 = 0,
         colourTemperatures: ClosedRange<UInt16>? = nil, personality: Set<GearPersonality> = [],
-        randomAddress: UInt32? = nil, gtin: UInt64 = madeUpArticle, identification: UInt64? = nil
+        randomAddress: UInt32? = nil, gtin: UInt64 = madeUpArticle, identification: UInt64? = nil, feeder: String? = nil
     ) {
         self.name = name
         self.shortAddress = shortAddress
@@ -41,5 +44,6 @@ public struct GearDescription: Sendable {
         self.randomAddress = randomAddress
         self.gtin = gtin
         self.identification = identification
+        self.feeder = feeder
     }
 }

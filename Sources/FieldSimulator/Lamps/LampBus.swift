@@ -8,7 +8,7 @@ public final class LampBus {
     public static let rememberedCommands = 4096
 
     public let name: String
-    public let gear: [ControlGear]
+    public private(set) var gear: [ControlGear]
     public let sensors: [ControlDevice]
     /// False: shorted or without supply.
     public private(set) var isPowered = true
@@ -30,7 +30,9 @@ public final class LampBus {
     public var noise = 0.0
 
     private var random: SeededGenerator
-    private var foreign: [(due: Int64, data: [UInt8])] = []
+    private var foreign: [(due: Int64, data: [UInt8], interval: Int64?)] = []
+    private let seed: UInt64
+    private var replacements: UInt64 = 0
     private var downSince: Int64?
 
     public init(
@@ -38,6 +40,7 @@ public final class LampBus {
         at now: BootInstant
     ) {
         self.name = name
+        self.seed = seed
         self.sensors = sensors.map { ControlDevice($0, seed: seed, at: now) }
         gear = descriptions.map { ControlGear($0, seed: seed, at: now) }
         random = SeededGenerator(seed: SeededGenerator.seed(seed, "bus " + name))
@@ -83,9 +86,35 @@ public final class LampBus {
     }
 
     /// Another master will send this frame.
-    public func schedule(foreign data: [UInt8], at moment: BootInstant) {
+    ///
+    /// - Parameter interval: nanoseconds; again and again so often.
+    public func schedule(foreign data: [UInt8], at moment: BootInstant, every interval: Int64? = nil) {
         let place = foreign.firstIndex { $0.due > moment.nanoseconds } ?? foreign.count
-        foreign.insert((moment.nanoseconds, data), at: place)
+        foreign.insert((moment.nanoseconds, data, interval.map { max(1, $0) }), at: place)
+    }
+
+    /// Other masters fall silent.
+    public func clearForeign() { foreign.removeAll() }
+
+    /// Somebody puts another piece of hardware into the luminaire; one without short address unless described so.
+    ///
+    /// - Returns: nil when there is no luminaire of this name.
+    @discardableResult
+    public func replace(_ name: String, with description: GearDescription? = nil, at now: BootInstant) -> ControlGear? {
+        guard let place = gear.firstIndex(where: { $0.description.name == name }) else { return nil }
+        replacements += 1
+        let old = gear[place]
+        old.integrate(to: now.nanoseconds)
+        var new = description ?? old.description
+        if description == nil {
+            new.shortAddress = nil
+            new.groups = 0
+            new.randomAddress = nil
+            new.identification = nil
+            new.personality = []
+        }
+        gear[place] = ControlGear(new, seed: seed &+ replacements, at: now)
+        return gear[place]
     }
 
     /// Frames of other masters and of control devices that begin now, the interface puts them on the bus when it is free, and
@@ -96,6 +125,9 @@ public final class LampBus {
         while let first = foreign.first, first.due <= now.nanoseconds {
             frames.append((first.data, .foreign))
             foreign.removeFirst()
+            if let interval = first.interval {
+                schedule(foreign: first.data, at: BootInstant(nanoseconds: first.due + interval), every: interval)
+            }
         }
         for sensor in sensors { frames += sensor.events(at: now).map { ($0, .device) } }
         return frames
