@@ -132,7 +132,6 @@ import Testing
         mute.send("A5 00 x2,A7 00 x2")
         #expect(mute.send("B9 03") == nil)
         #expect(mute.send("03 C2") == nil)
-        #expect(bench().send("A5 00 x2,B9 03") == nil)
         let plain = bench()
         plain.send("A5 00 x2")
         #expect(plain.send("B9 03") == 0xFF)

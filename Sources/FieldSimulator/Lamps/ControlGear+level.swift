@@ -129,7 +129,7 @@ extension ControlGear {
         guard present > 0 else { return }
         let limit = Double(up ? maximum : minimum)
         let rate = stepsPerSecond
-        let steps = time.map { max(1, (rate * Double($0) / 1e9).rounded(.down)) } ?? .infinity
+        let steps = time.map { max(1, (rate * Double($0) / 1e9).rounded()) } ?? .infinity
         let target = up ? min(limit, present.rounded() + steps) : max(limit, present.rounded() - steps)
         go(to: UInt8(target), within: time ?? Int64(abs(target - present) / rate * 1e9), at: now)
     }
