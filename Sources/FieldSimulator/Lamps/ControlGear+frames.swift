@@ -17,6 +17,13 @@ extension ControlGear {
         busHasFailed = false
         guard hasMains, !isSilent, time >= deafUntil else { return nil }
         if searchState != .disabled, time >= searchEnds { searchState = .disabled }
+        if address < 0x80, shortAddress != address >> 1 {
+            // Somebody else's; it ends what must not be interrupted.
+            firstOfTwo = nil
+            remainingTypes = nil
+            enabledType = nil
+            return nil
+        }
         let first = firstOfTwo
         firstOfTwo = nil
         let isRepeated =

@@ -137,6 +137,7 @@ extension ControlGear {
         let burns = burningLevel(at: now) > 0
         if burns, !physics.wasBurning { physics.lampStarts += 1 }
         physics.wasBurning = burns
+        if personality.isEmpty, physics.present.isEmpty, !isDerating { return }
         var present = personality.intersection([.lampOpen, .lampShort, .gearFailure])
         if isDerating { present.insert(.derating) }
         if exactLevel(at: now) > 0, isInterrupted(at: now) { present.insert(.cycling) }

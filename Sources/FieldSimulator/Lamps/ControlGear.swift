@@ -96,7 +96,8 @@ public final class ControlGear {
         physics.temperature = restingTemperature(at: now.nanoseconds)
     }
 
-    func has(_ trait: GearPersonality) -> Bool { personality.contains(trait) }
+    /// Most gear have none, and every frame on the bus asks.
+    func has(_ trait: GearPersonality) -> Bool { !personality.isEmpty && personality.contains(trait) }
 
     /// Gives or takes a fault or peculiarity.
     public func set(_ trait: GearPersonality, _ on: Bool, at now: BootInstant) {

@@ -80,9 +80,9 @@ public final class LampBus {
 
     /// When ``settle(at:)`` has something to do, or a frame is due that the interface did not send.
     public var nextDeadline: BootInstant? {
-        let failure = downSince.map { $0 + DALITiming.systemFailure }
-        let events = isPowered ? sensors.compactMap(\.nextDeadline) : []
-        return ([failure, foreign.first?.due].compactMap(\.self) + events).min().map(BootInstant.init(nanoseconds:))
+        var due = min(downSince.map { $0 + DALITiming.systemFailure } ?? .max, foreign.first?.due ?? .max)
+        if isPowered { for sensor in sensors { due = min(due, sensor.nextDeadline ?? .max) } }
+        return due == .max ? nil : BootInstant(nanoseconds: due)
     }
 
     /// Another master will send this frame.
@@ -120,7 +120,7 @@ public final class LampBus {
     /// Frames of other masters and of control devices that begin now, the interface puts them on the bus when it is free, and
     /// hands them to ``respond(to:from:at:)`` then.
     public func dueFrames(at now: BootInstant) -> [(data: [UInt8], origin: LoggedFrame.Origin)] {
-        guard isPowered else { return [] }
+        guard isPowered, !foreign.isEmpty || !sensors.isEmpty else { return [] }
         var frames: [(data: [UInt8], origin: LoggedFrame.Origin)] = []
         while let first = foreign.first, first.due <= now.nanoseconds {
             frames.append((first.data, .foreign))
@@ -150,8 +150,9 @@ public final class LampBus {
         if frame.count == 2 {
             remember(frame)
             if isHeard {
-                answers = gear.compactMap { one in
-                    one.receive(frame[0], frame[1], at: now).map { Answer(byte: $0, settling: one.answerSettling) }
+                for one in gear {
+                    guard let byte = one.receive(frame[0], frame[1], at: now) else { continue }
+                    answers.append(Answer(byte: byte, settling: one.answerSettling))
                 }
             }
         } else if frame.count == 3, origin != .device, isHeard {
