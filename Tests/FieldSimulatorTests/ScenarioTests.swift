@@ -22,7 +22,13 @@ import Testing
         ("{", "no JSON"),
         ("[]", "expected an object"),
         (#"{"port":[]}"#, "port: unknown key; known keys are ports, seed, servers"),
-        (#"{"ports":[{"name":"a","kind":"canbus"}]}"#, "ports[0].kind: expected modbus or luba"),
+        (#"{"ports":[{"name":"a","kind":"canbus"}]}"#, "ports[0].kind: expected modbus or dali"),
+        (#"{"ports":[{"name":"a","kind":"dali"}]}"#, "ports[0].interface: expected one of luba, foxtron, sevenlab"),
+        (
+            #"{"ports":[{"name":"a","kind":"dali","interface":"luba","listen":"127.0.0.1:0"}]}"#,
+            "ports[0].listen: there is no luba interface with TCP"
+        ),
+        (#"{"ports":[{"name":"a","kind":"modbus","interface":"luba"}]}"#, "ports[0].interface: belongs to kind dali"),
         (#"{"ports":[{"name":"A b","kind":"modbus"}]}"#, "ports[0].name: \"A b\" is no name"),
         (#"{"ports":[{"name":"a","kind":"modbus","baud":9}]}"#, "ports[0].baud: expected a whole number from 300"),
         (#"{"ports":[{"name":"a","kind":"modbus","parity":"mark"}]}"#, "ports[0].parity: expected none, even or odd"),

@@ -5,13 +5,16 @@ public final class SimulatedPort {
     public let name: String
     public let session: any PortSession
     public let timing: SerialTiming
+    /// It is reached over TCP here and is no serial port.
+    public let listen: Scenario.Endpoint?
     /// Unplugged: the device file has gone.
     public var isGone = false
 
-    init(name: String, session: any PortSession, timing: SerialTiming) {
+    init(name: String, session: any PortSession, timing: SerialTiming, listen: Scenario.Endpoint? = nil) {
         self.name = name
         self.session = session
         self.timing = timing
+        self.listen = listen
     }
 }
 
@@ -35,8 +38,9 @@ public final class FieldSimulation {
         for port in scenario.lampPorts {
             let bus = LampBus(name: port.bus, gear: port.gear, sensors: port.sensors, seed: scenario.seed, at: now)
             buses.append(bus)
-            let gateway = LUBAGateway(bus: bus, timing: port.timing, hasSupply: port.hasSupply)
-            ports.append(SimulatedPort(name: port.name, session: gateway, timing: port.timing))
+            let gateway = port.interface.gateway(bus: bus, timing: port.timing, hasSupply: port.hasSupply)
+            ports.append(
+                SimulatedPort(name: port.name, session: gateway, timing: port.timing, listen: port.listen))
         }
         func make(_ descriptions: [Scenario.Device]) -> [ModbusDevice] {
             descriptions.map { description in

@@ -103,35 +103,68 @@ extension Scenario {
         let node = try ScenarioNode(
             value, path: path,
             keys: [
-                "name", "kind", "baud", "parity", "stop_bits", "wire_timing", "devices", "bus", "supply", "gear",
-                "sensors",
+                "name", "kind", "interface", "listen", "baud", "parity", "stop_bits", "wire_timing", "devices", "bus",
+                "supply", "gear", "sensors",
             ])
         let name = try node.name("name")
         let kind = try node.text("kind")
-        let parityName = try node.optionalText("parity") ?? "none"
+        let interface = try Self.interface(node, kind: kind)
+        let parityName = try node.optionalText("parity") ?? (interface?.timing.parity ?? .none).rawValue
         guard let parity = LineParity(rawValue: parityName) else {
             throw ScenarioError(path: node.join("parity"), problem: "expected none, even or odd")
         }
         let timing = SerialTiming(
-            baud: try node.integer("baud", in: 300...1_000_000) ?? (kind == "luba" ? 38400 : 9600), parity: parity,
+            baud: try node.integer("baud", in: 300...1_000_000) ?? interface?.timing.baud ?? 9600, parity: parity,
             stopBits: try node.integer("stop_bits", in: 1...2) ?? 1)
-        switch kind {
-        case "modbus":
+        switch (kind, interface) {
+        case ("modbus", _):
             modbusPorts.append(
                 ModbusPort(
                     name: name, timing: timing, paced: try node.flag("wire_timing") ?? true,
                     devices: try Self.devices(node)))
-        case "luba":
+        case (_, let interface?):
             var gear: [GearDescription] = []
             for (value, path) in try node.list("gear") { gear += try Self.gear(value, path) }
             var sensors: [SensorDescription] = []
             for (value, path) in try node.list("sensors") { sensors.append(try Self.sensor(value, path)) }
             lampPorts.append(
                 LampPort(
-                    name: name, bus: try node.optionalText("bus") ?? name, timing: timing,
+                    name: name, bus: try node.optionalText("bus") ?? name, interface: interface,
+                    listen: try Self.listen(node, interface), timing: timing,
                     hasSupply: try node.flag("supply") ?? false, gear: gear, sensors: sensors))
-        default: throw ScenarioError(path: node.join("kind"), problem: "expected modbus or luba")
+        default: throw ScenarioError(path: node.join("kind"), problem: "expected modbus or dali")
         }
+    }
+
+    /// `kind: dali` has an `interface`; `kind: luba` is the same with that one.
+    private static func interface(_ node: ScenarioNode, kind: String) throws(ScenarioError) -> LampInterface? {
+        let name = try node.optionalText("interface")
+        if kind == "luba", name == nil { return .luba }
+        guard kind == "dali" || kind == "luba" else {
+            guard name == nil else {
+                throw ScenarioError(path: node.join("interface"), problem: "belongs to kind dali")
+            }
+            return nil
+        }
+        guard let name, let interface = LampInterface(rawValue: name) else {
+            let known = LampInterface.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ScenarioError(path: node.join("interface"), problem: "expected one of \(known)")
+        }
+        return interface
+    }
+
+    private static func listen(
+        _ node: ScenarioNode, _ interface: LampInterface
+    ) throws(ScenarioError) -> Endpoint? {
+        guard let text = try node.optionalText("listen") else { return nil }
+        guard interface.hasNetworkModel else {
+            throw ScenarioError(
+                path: node.join("listen"), problem: "there is no \(interface.rawValue) interface with TCP")
+        }
+        guard let (host, port) = Scenario.endpoint(text) else {
+            throw ScenarioError(path: node.join("listen"), problem: "expected ADDRESS:PORT")
+        }
+        return Endpoint(host: host, port: port)
     }
 
     private static func server(_ value: JSONValue, _ path: String) throws(ScenarioError) -> Server {

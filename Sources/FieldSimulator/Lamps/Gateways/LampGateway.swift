@@ -27,6 +27,9 @@ public enum LampInterface: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// There is a model that speaks the same bytes over TCP (Foxtron's DALInet).
+    public var hasNetworkModel: Bool { self == .foxtron }
+
     /// - Parameters:
     ///   - timing: of the line; nil takes the vendor's.
     ///   - hasSupply: the interface feeds the bus and can switch it off (LUBA only).

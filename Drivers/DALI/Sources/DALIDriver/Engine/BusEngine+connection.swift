@@ -4,8 +4,8 @@ internal import Telemetry
 
 extension BusEngine {
     func connect(_ channel: any DALIChannel, at now: BootInstant) {
-        guard let make = configuration?.kind?.make else { return }
-        connection = DALIConnection(channel: channel, interface: make(), now: world.now) { [weak self] record in
+        guard let kind = configuration?.kind else { return }
+        connection = DALIConnection(channel: channel, interface: kind.make(), now: world.now) { [weak self] record in
             self?.note(record)
         }
         greeting = ""
