@@ -12,6 +12,8 @@ import Testing
 
     /// What the gateway says to these bytes, as payloads with their moment.
     func talk(_ gateway: FoxtronGateway, raw bytes: [UInt8], at start: Double = 1) -> [(at: Double, payload: [UInt8])] {
+        // What the bus has become meanwhile is seen first.
+        _ = gateway.advance(to: second(start))
         gateway.receive(bytes, at: second(start))
         var receiver = FoxtronReceiver()
         return drain(gateway, from: second(start)).flatMap { piece in

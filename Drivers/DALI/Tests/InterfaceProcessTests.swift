@@ -19,7 +19,7 @@ import Testing
         ]
     }
 
-    static let simulator = TestFiles.program("candela-sim")
+    static let simulator = Project.program("candela-sim")
 
     @Test(
         .enabled(if: DriverProcess.executable != nil, "candela-driver-dali is not built beside the test bundle"),
