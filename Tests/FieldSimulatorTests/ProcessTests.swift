@@ -169,6 +169,46 @@ import Testing
         #expect(report["commissioned"] == [40, 41, 42])
     }
 
+    @Test(.enabled(if: Peers.python != nil, "CANDELA_PYTHON names no python with python-dali"))
+    func `python-dali reads every memory bank by its own tables, and a sensor`() async throws {
+        let report = try await onOwnThread {
+            let scenario = "/tmp/candela-sim-test-\(getpid())-memory.json"
+            let text = #"""
+                {"ports": [{"name": "rs232-1", "kind": "luba",
+                  "gear": [{"name": "lamp", "address": 0, "rated_power": 42, "identification": 4711}],
+                  "sensors": [{"name": "eye", "address": 3, "instances": ["light", "occupancy"]}]}]}
+                """#
+            let file = try #require(fopen(scenario, "w"))
+            fputs(text, file)
+            fclose(file)
+            defer { unlink(scenario) }
+            let simulator = try SimulatorProcess(["--scenario", scenario])
+            let result = try SimulatorProcess.run(
+                [Peers.python ?? "", Peers.script("luba_memory.py"), simulator.port("rs232-1")])
+            #expect(result.status == 0)
+            return try JSONValue(parsing: result.output.split(separator: "\n").last.map(String.init) ?? "")
+        }
+        let expected: [(String, String, String)] = [
+            ("0", "IdentificationNumber", "4711"), ("0", "GTIN", "9900000004242"), ("0", "LastMemoryBank", "207"),
+            ("1", "InputPowerNominal", "42"), ("1", "CRI", "70"), ("1", "CCT", "4000"),
+            ("1", "LuminaireIdentification", "lamp"), ("202", "ActivePower", "42.0"), ("203", "ApparentPower", "44.2"),
+            ("204", "ActivePowerLoadside", "37.8"), ("205", "ControlGearExternalSupplyVoltage", "230.0"),
+            ("205", "ControlGearExternalSupplyVoltageFrequency", "50"), ("205", "ControlGearPowerFactor", "0.95"),
+            ("205", "ControlGearTemperature", "60"), ("205", "ControlGearOutputCurrentPercent", "100"),
+            ("205", "ControlGearOutputPowerLimitation", "FlagValue.MASK"), ("206", "LightSourceVoltage", "54.0"),
+            ("206", "LightSourceCurrent", "0.700"), ("206", "LightSourceOpenCircuit", "False"),
+            ("206", "LightSourceTemperature", "FlagValue.MASK"), ("207", "RatedMedianUsefulLifeOfLuminaire", "100000"),
+            ("207", "InternalControlGearReferenceTemperature", "65"),
+            ("207", "RatedMedianUsefulLightSourceStarts", "20000"),
+        ]
+        for (bank, name, value) in expected {
+            #expect(report[bank]?[name] == .string(value), "\(bank) \(name)")
+        }
+        #expect(report["instances"] == 2)
+        #expect(report["types"] == [4, 3])
+        #expect(report["report_timer"] == 30)
+    }
+
     private func numbers(_ value: JSONValue?) -> [Double] {
         guard case .array(let elements)? = value else { return [0, 0, 0] }
         return elements.map { $0.number?.approximation ?? .nan }

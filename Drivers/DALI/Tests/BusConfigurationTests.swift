@@ -64,7 +64,6 @@ import Testing
 
     @Test(
         arguments: [
-            (["interface": "foxtron"], "not in this version"), (["interface": "sevenlab"], "not in this version"),
             (["interface": "lubba"], "did you mean luba?"), (["baud": "7"], "1200"),
             (["parity": "even"], "unknown key parity"),
         ] as [([String: String], String)])
@@ -74,9 +73,37 @@ import Testing
         #expect(answer.diagnostics.contains { $0.subject == .bus && $0.message.contains(text) })
     }
 
-    @Test func `a network port is no serial port`() {
-        let (_, answer) = BusConfiguration.read(Configuration.message([], port: "tcp://192.0.2.1:23"))
+    @Test(
+        arguments: [
+            ("luba", "38400 8N1"), ("foxtron", "19200 8E1"), ("sevenlab", "500000 8N1"),
+        ])
+    func `each kind of interface brings its line`(_ interface: String, _ line: String) {
+        let (configuration, answer) = BusConfiguration.read(
+            Configuration.message([Configuration.device(0, address: 3)], options: ["interface": interface]))
+        #expect(answer.diagnostics.isEmpty)
+        #expect(configuration.settings.description == line && configuration.settings.assertsDTR)
+    }
+
+    @Test(arguments: [("luba", "tcp://192.0.2.1:23"), ("sevenlab", "tcp://192.0.2.1"), ("foxtron", "udp://192.0.2.1")])
+    func `a port that its interface cannot have is named`(_ interface: String, _ port: String) {
+        let (_, answer) = BusConfiguration.read(
+            Configuration.message([], options: ["interface": interface], port: port))
         #expect(answer.diagnostics.map(\.subject) == [.bus])
+        #expect(answer.diagnostics[0].message.contains("the port of a \(interface) interface is a serial device"))
+    }
+
+    @Test(arguments: [("tcp://192.0.2.1", "tcp://192.0.2.1:23"), ("tcp://dali.example:24", "tcp://dali.example:24")])
+    func `a Foxtron may be on the network, where it has a port of its own`(_ port: String, _ read: String) {
+        let (configuration, answer) = BusConfiguration.read(
+            Configuration.message([], options: ["interface": "foxtron"], port: port))
+        #expect(answer.diagnostics.isEmpty && configuration.port == read)
+    }
+
+    @Test func `a network port has no speed`() {
+        let (_, answer) = BusConfiguration.read(
+            Configuration.message(
+                [], options: ["interface": "foxtron", "baud": "9600"], port: "tcp://192.0.2.1:23"))
+        #expect(answer.diagnostics.map(\.path) == [["baud"]])
     }
 
     @Test func `an unknown point of a profile names the nearest`() {

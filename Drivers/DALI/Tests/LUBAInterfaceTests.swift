@@ -137,11 +137,24 @@ import Testing
         _ = peer.begin(Self.level)
         peer.say(0x33, [rejection.rawValue])
         if rejection == .busVoltage {
-            #expect(peer.drain() == [.event(.busDown), .finished(.error(.busDown))])
+            #expect(peer.drain() == [.event(.busDown(.noVoltage)), .finished(.error(.busDown(.noVoltage)))])
+        } else if rejection == .bufferFull {
+            #expect(peer.drain() == [])
         } else {
             #expect(peer.drain() == [.finished(.error(.rejected(rejection.text)))])
         }
         #expect(!rejection.text.isEmpty)
+    }
+
+    @Test func `a full buffer is tried again, for a second`() {
+        var peer = Peer()
+        _ = peer.begin(Self.level)
+        peer.say(0x33, [4])
+        peer.pass(InterfacePatience.retryPause)
+        #expect(peer.drain() == [.write(LUBA.send(Self.level).bytes)])
+        peer.now = peer.now.advanced(by: InterfacePatience.retryLimit)
+        peer.say(0x33, [4])
+        #expect(peer.drain() == [.finished(.error(.rejected(LUBA.Rejection.bufferFull.text)))])
     }
 
     @Test func `an answer that comes too late is not taken for the next query's`() {
@@ -208,11 +221,11 @@ import Testing
         peer.say(0x33, [1])
         _ = peer.drain()
         #expect(peer.interface.isBusDown)
-        peer.pass(LUBAInterface.busDownInterval)
+        peer.pass(InterfacePatience.busDownInterval)
         #expect(peer.drain() == [.write(LUBA.readStatus.bytes)])
         peer.say(0x2D, [0, 0, 0, 1, 0, 0x80])
         #expect(peer.drain() == [])
-        peer.pass(LUBAInterface.busDownInterval)
+        peer.pass(InterfacePatience.busDownInterval)
         peer.say(0x2D, [0, 0, 0, 1, 0, 0])
         #expect(peer.drain() == [.write(LUBA.readStatus.bytes), .event(.busUp)])
         #expect(!peer.interface.isBusDown)

@@ -1,4 +1,5 @@
 import CLinux
+import DriverKit
 import DriverProtocol
 import Glibc
 import Synchronization

@@ -4,13 +4,14 @@ public import Telemetry
 ///
 /// An answer begins with `ok` or with `error:`.
 public struct FieldConsole {
-    private enum Failure: Error { case message(String) }
+    enum Failure: Error { case message(String) }
 
     public static let help = """
         silent DEVICE on|off; crc DEVICE N; late DEVICE MS; exception DEVICE CODE|off; feeder DEVICE on|off; \
         set DEVICE POINT VALUE|auto; get DEVICE POINT; devices; garbage PORT N; gone PORT on|off; ports; \
-        lamp levels; lamp NAME failed|ok|get; gear ADDRESS|NAME silent|ok; mains BUS|LAMP on|off; bus NAME up|down; \
-        bus NAME send HEX; bus NAME frames; help
+        lamp levels; lamp NAME failed|ok|get|swap; gear ADDRESS|NAME silent|ok|traits; gear ADDRESS|NAME TRAIT on|off; \
+        mains BUS|LAMP|FEEDER on|off; sensor NAME get; sensor NAME light PERCENT; sensor NAME movement|silent on|off; \
+        bus NAME up|down|quiet; bus NAME send HEX [every MS]; bus NAME frames; bus NAME log N; bus NAME noise PERCENT; help
         """
 
     public let field: FieldSimulation
@@ -35,11 +36,12 @@ public struct FieldConsole {
         case "help": return Self.help
         case "devices": return listDevices()
         case "ports": return listPorts()
-        case "silent", "crc", "late", "exception", "feeder": return try fault(command, words)
+        case "silent", "crc", "late", "exception", "feeder": return try fault(command, words, at: now)
         case "set", "get": return try value(command, words, at: now)
         case "garbage", "gone": return try port(command, words, at: now)
         case "lamp": return try lamp(words, at: now)
-        case "gear": return try gear(words)
+        case "gear": return try gear(words, at: now)
+        case "sensor": return try sensor(words, at: now)
         case "mains": return try mains(words, at: now)
         case "bus": return try bus(words, at: now)
         default: throw Failure.message("unknown command \(command); help lists the commands")
@@ -56,11 +58,11 @@ public struct FieldConsole {
         return device
     }
 
-    private func count(_ words: [String], _ expected: Int, _ form: String) throws {
+    func count(_ words: [String], _ expected: Int, _ form: String) throws {
         guard words.count == expected else { throw Failure.message("expected: \(form)") }
     }
 
-    private func flag(_ word: String) throws -> Bool {
+    func flag(_ word: String) throws -> Bool {
         switch word {
         case "on": return true
         case "off": return false
@@ -68,14 +70,14 @@ public struct FieldConsole {
         }
     }
 
-    private func number(_ word: String, _ range: ClosedRange<Int>) throws -> Int {
+    func number(_ word: String, _ range: ClosedRange<Int>) throws -> Int {
         guard let number = Int(word), range.contains(number) else {
             throw Failure.message("expected a number from \(range.lowerBound) to \(range.upperBound), not \(word)")
         }
         return number
     }
 
-    private func fault(_ command: String, _ words: [String]) throws -> String {
+    private func fault(_ command: String, _ words: [String], at now: BootInstant) throws -> String {
         try count(words, 2, "\(command) DEVICE VALUE")
         let device = try device(words[0])
         switch command {
@@ -85,11 +87,9 @@ public struct FieldConsole {
         case "exception":
             device.faults.exception = words[1] == "off" ? nil : UInt8(try number(words[1], 1...255))
         default:
-            guard var feeder = device.model as? ElectricalFeeder else {
+            guard field.energize(device, try flag(words[1]), at: now) else {
                 throw Failure.message("\(device.name) is no electricity meter")
             }
-            feeder.energized = try flag(words[1])
-            device.model = feeder
         }
         return ""
     }
@@ -151,85 +151,34 @@ public struct FieldConsole {
 
     // MARK: Lamps
 
-    private func gear(named name: String) throws -> ControlGear {
-        if let address = UInt8(name), let gear = field.buses.lazy.compactMap({ $0.gear(at: address) }).first {
-            return gear
-        }
-        guard let gear = field.gear(name) else {
-            let names = field.buses.flatMap { $0.gear.map(\.description.name) }.joined(separator: ", ")
-            throw Failure.message("no lamp \(name); lamps are \(names)")
-        }
-        return gear
-    }
-
-    private func lamp(_ words: [String], at now: BootInstant) throws -> String {
-        if words == ["levels"] {
-            return field.buses.flatMap(\.gear).map { "\($0.description.name)=\($0.actualLevel(at: now))" }
-                .joined(separator: " ")
-        }
-        try count(words, 2, "lamp NAME failed|ok|get, or lamp levels")
-        let gear = try gear(named: words[0])
-        switch words[1] {
-        case "failed": gear.setLampFailed(true, at: now)
-        case "ok": gear.setLampFailed(false, at: now)
-        case "get":
-            gear.integrate(to: now.nanoseconds)
-            let address = gear.shortAddress.map { String($0) } ?? "none"
-            return "level=\(gear.actualLevel(at: now)) power=\(gear.power(at: now)) energy=\(gear.energy)"
-                + " address=\(address) identifying=\(gear.identifyEnds > now.nanoseconds)"
-        default: throw Failure.message("expected failed, ok or get, not \(words[1])")
-        }
-        return ""
-    }
-
-    private func gear(_ words: [String]) throws -> String {
-        try count(words, 2, "gear ADDRESS|NAME silent|ok")
-        let gear = try gear(named: words[0])
-        switch words[1] {
-        case "silent": gear.isSilent = true
-        case "ok": gear.isSilent = false
-        default: throw Failure.message("expected silent or ok, not \(words[1])")
-        }
-        return ""
-    }
-
-    private func mains(_ words: [String], at now: BootInstant) throws -> String {
-        try count(words, 2, "mains BUS|LAMP on|off")
-        let on = try flag(words[1])
-        if let bus = field.bus(words[0]) {
-            for gear in bus.gear { gear.setMains(on, at: now) }
-        } else {
-            try gear(named: words[0]).setMains(on, at: now)
-        }
-        return ""
-    }
-
     private func bus(_ words: [String], at now: BootInstant) throws -> String {
         guard words.count >= 2, let bus = field.bus(words[0]) else {
-            throw Failure.message("expected: bus NAME up|down|send HEX|frames; buses are \(field.buses.map(\.name))")
+            throw Failure.message(
+                "expected: bus NAME up|down|quiet|send|frames|log|noise; buses are \(field.buses.map(\.name))")
         }
         switch words[1] {
         case "up": bus.setPowered(true, at: now)
         case "down": bus.setPowered(false, at: now)
         case "send":
+            if words.count == 5, words[3] == "every" { return try repeated(bus, words, at: now) }
             guard words.count == 3, let bytes = Self.bytes(words[2]), bytes.count == 2 || bytes.count == 3 else {
                 throw Failure.message("expected two or three bytes in hexadecimal, as in FF05")
             }
             for port in field.ports {
-                guard let gateway = port.session as? LUBAGateway, gateway.bus === bus else { continue }
+                guard let gateway = port.session as? any LampGateway, gateway.bus === bus else { continue }
                 gateway.foreignFrame(bytes, at: now)
             }
         case "frames": return bus.levelCommands.map(Self.hexadecimal).joined(separator: " ")
-        default: throw Failure.message("expected up, down, send or frames, not \(words[1])")
+        default: return try watch(bus, Array(words.dropFirst()))
         }
         return ""
     }
 
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    static func hexadecimal(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
     }
 
-    private static func bytes(_ text: String) -> [UInt8]? {
+    static func bytes(_ text: String) -> [UInt8]? {
         let digits = Array(text.utf8)
         guard digits.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []

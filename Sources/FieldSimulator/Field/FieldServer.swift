@@ -13,6 +13,9 @@ public final class FieldServer {
     static let largestBacklog = 1 << 20
     /// A control line longer than this is no command.
     static let longestLine = 4096
+    /// A lamp interface with TCP closes a connection on which it heard nothing for so long (Foxtron DALInet: about 30 s), in
+    /// nanoseconds.
+    static let idleLimit: Int64 = 30_000_000_000
     /// Waiting connections of a listener.
     static let listenBacklog: Int32 = 64
 
@@ -21,6 +24,8 @@ public final class FieldServer {
         let link: String
         var terminal: PseudoTerminal?
         var watch: Int32 = -1
+        /// Who is connected to a port that is reached over TCP: one master at a time.
+        weak var client: Connection?
 
         init(port: SimulatedPort, link: String) {
             self.port = port
@@ -32,25 +37,38 @@ public final class FieldServer {
         let descriptor: Descriptor
         /// nil for a control connection.
         let session: (any PortSession)?
+        /// The lamp interface behind it; it lives on when the client leaves.
+        let port: PortEndpoint?
+        var lastHeard: Int64
         var input: [UInt8] = []
         var backlog: [UInt8] = []
         var isDone = false
 
-        init(_ descriptor: consuming Descriptor, session: (any PortSession)?) {
+        init(
+            _ descriptor: consuming Descriptor, session: (any PortSession)?, port: PortEndpoint?, at now: BootInstant
+        ) {
             self.descriptor = descriptor
             self.session = session
+            self.port = port
+            lastHeard = now.nanoseconds
         }
     }
 
     private final class Listener {
         let descriptor: Descriptor
-        /// nil for the control socket.
-        let server: Scenario.Server?
+        let purpose: Purpose
 
-        init(_ descriptor: consuming Descriptor, server: Scenario.Server?) {
+        init(_ descriptor: consuming Descriptor, _ purpose: Purpose) {
             self.descriptor = descriptor
-            self.server = server
+            self.purpose = purpose
         }
+    }
+
+    /// Whom a listener's clients talk to.
+    private enum Purpose {
+        case control
+        case server(Scenario.Server)
+        case port(PortEndpoint)
     }
 
     public let field: FieldSimulation
@@ -80,16 +98,20 @@ public final class FieldServer {
         }
         for port in field.ports {
             let endpoint = PortEndpoint(port: port, link: "\(directory)/\(port.name)")
-            try open(endpoint)
+            if port.listen == nil { try open(endpoint) }
             ports.append(endpoint)
         }
-        for server in field.scenario.servers { try listen(server) }
+        for server in field.scenario.servers { try listen(server.name, server.host, server.port, .server(server)) }
+        for endpoint in ports {
+            guard let place = endpoint.port.listen else { continue }
+            try listen(endpoint.port.name, place.host, place.port, .port(endpoint))
+        }
         try listenForControl()
     }
 
     /// Every serial port with the device that it is at present.
     public var serialPorts: [(name: String, path: String)] {
-        ports.map { ($0.port.name, $0.terminal?.path ?? "gone") }
+        ports.filter { $0.port.listen == nil }.map { ($0.port.name, $0.terminal?.path ?? "gone") }
     }
 
     // MARK: Opening
@@ -100,16 +122,18 @@ public final class FieldServer {
         endpoint.terminal = consume terminal
     }
 
-    private func listen(_ server: Scenario.Server) throws(FieldServerError) {
+    private func listen(
+        _ name: String, _ host: String, _ wanted: UInt16, _ purpose: Purpose
+    ) throws(FieldServerError) {
         let descriptor = Descriptor(socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
         descriptor.prepare()
         var yes: Int32 = 1
         setsockopt(descriptor.number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = server.port.bigEndian
-        guard inet_pton(AF_INET, server.host, &address.sin_addr) == 1 else {
-            throw FieldServerError("listening on \(server.host)", code: EINVAL, advice: "give an IPv4 address")
+        address.sin_port = wanted.bigEndian
+        guard inet_pton(AF_INET, host, &address.sin_addr) == 1 else {
+            throw FieldServerError("listening on \(host)", code: EINVAL, advice: "give an IPv4 address")
         }
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let number = descriptor.number
@@ -121,14 +145,14 @@ public final class FieldServer {
         }
         guard isListening else {
             throw FieldServerError(
-                "listening on \(server.host):\(server.port)", advice: "port 0 lets the system choose a free one")
+                "listening on \(host):\(wanted)", advice: "port 0 lets the system choose a free one")
         }
         let port = UInt16(bigEndian: address.sin_port)
         // The first server is what a script most often wants.
         if tcpPorts.isEmpty { try write("\(port)\n", to: "\(directory)/tcp-port") }
-        try write("\(port)\n", to: "\(directory)/\(server.name).port")
-        tcpPorts.append((server.name, "\(server.host):\(port)"))
-        listeners.append(Listener(descriptor, server: server))
+        try write("\(port)\n", to: "\(directory)/\(name).port")
+        tcpPorts.append((name, "\(host):\(port)"))
+        listeners.append(Listener(descriptor, purpose))
     }
 
     private func listenForControl() throws(FieldServerError) {
@@ -149,7 +173,7 @@ public final class FieldServer {
         guard isListening else {
             throw FieldServerError("opening the control socket \(path)", advice: "check the directory's permissions")
         }
-        listeners.append(Listener(descriptor, server: nil))
+        listeners.append(Listener(descriptor, .control))
     }
 
     private func write(_ text: String, to path: String) throws(FieldServerError) {
@@ -187,6 +211,7 @@ public final class FieldServer {
             let bytes = endpoint.port.session.advance(to: now)
             // A line without a listener loses its bytes, and so does this one when the buffer is full.
             if !bytes.isEmpty { _ = endpoint.terminal?.master.write(bytes[...]) }
+            endpoint.client?.backlog += bytes
             if let due = endpoint.port.session.nextDeadline { wake = min(wake, due.nanoseconds) }
         }
         for connection in connections {
@@ -194,6 +219,9 @@ public final class FieldServer {
                 connection.backlog += session.advance(to: now)
                 if let due = session.nextDeadline { wake = min(wake, due.nanoseconds) }
                 if (session as? ModbusTCPSession)?.isBroken == true { connection.isDone = true }
+            }
+            if connection.port != nil {
+                if now.nanoseconds - connection.lastHeard > Self.idleLimit { connection.isDone = true }
             }
             send(connection)
         }
@@ -252,11 +280,23 @@ public final class FieldServer {
         guard number >= 0 else { return }
         let descriptor = Descriptor(number)
         descriptor.prepare()
-        if listener.server != nil {
+        var session: (any PortSession)?
+        var port: PortEndpoint?
+        switch listener.purpose {
+        case .control: break
+        case .server(let server): session = field.connect(to: server)
+        case .port(let endpoint):
+            // One master at a time: the second is closed at once.
+            guard endpoint.client == nil, !endpoint.port.isGone else { return }
+            port = endpoint
+        }
+        if session != nil || port != nil {
             var yes: Int32 = 1
             setsockopt(number, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
         }
-        connections.append(Connection(descriptor, session: listener.server.map(field.connect)))
+        let connection = Connection(descriptor, session: session, port: port, at: now)
+        port?.client = connection
+        connections.append(connection)
     }
 
     private func read(_ connection: Connection) {
@@ -264,6 +304,8 @@ public final class FieldServer {
             connection.isDone = true
             return
         }
+        if !bytes.isEmpty { connection.lastHeard = now.nanoseconds }
+        if let port = connection.port { return port.port.session.receive(bytes, at: now) }
         if let session = connection.session { return session.receive(bytes, at: now) }
         connection.input += bytes
         while let end = connection.input.firstIndex(of: UInt8(ascii: "\n")) {
@@ -282,7 +324,8 @@ public final class FieldServer {
         for endpoint in ports {
             let isThere = endpoint.terminal != nil
             if endpoint.port.isGone, isThere { endpoint.terminal = nil }
-            if !endpoint.port.isGone, !isThere {
+            if endpoint.port.isGone { endpoint.client?.isDone = true }
+            if !endpoint.port.isGone, !isThere, endpoint.port.listen == nil {
                 do { try open(endpoint) } catch { return error.description }
             }
         }

@@ -5,13 +5,16 @@ public final class SimulatedPort {
     public let name: String
     public let session: any PortSession
     public let timing: SerialTiming
+    /// It is reached over TCP here and is no serial port.
+    public let listen: Scenario.Endpoint?
     /// Unplugged: the device file has gone.
     public var isGone = false
 
-    init(name: String, session: any PortSession, timing: SerialTiming) {
+    init(name: String, session: any PortSession, timing: SerialTiming, listen: Scenario.Endpoint? = nil) {
         self.name = name
         self.session = session
         self.timing = timing
+        self.listen = listen
     }
 }
 
@@ -33,10 +36,11 @@ public final class FieldSimulation {
         var devices: [String: ModbusDevice] = [:]
         var serverDevices: [String: [ModbusDevice]] = [:]
         for port in scenario.lampPorts {
-            let bus = LampBus(name: port.bus, gear: port.gear, seed: scenario.seed, at: now)
+            let bus = LampBus(name: port.bus, gear: port.gear, sensors: port.sensors, seed: scenario.seed, at: now)
             buses.append(bus)
-            let gateway = LUBAGateway(bus: bus, timing: port.timing, hasSupply: port.hasSupply)
-            ports.append(SimulatedPort(name: port.name, session: gateway, timing: port.timing))
+            let gateway = port.interface.gateway(bus: bus, timing: port.timing, hasSupply: port.hasSupply)
+            ports.append(
+                SimulatedPort(name: port.name, session: gateway, timing: port.timing, listen: port.listen))
         }
         func make(_ descriptions: [Scenario.Device]) -> [ModbusDevice] {
             descriptions.map { description in
@@ -44,7 +48,14 @@ public final class FieldSimulation {
                     name: description.name, unit: description.unit, product: description.product,
                     size: description.size, seed: scenario.seed)
                 if let latency = description.latency { device.latency = latency }
-                device.follows = buses.first { $0.name == description.follows }
+                let followed = description.follows
+                device.lamps = { [buses] in
+                    buses.flatMap { bus in
+                        bus.gear.filter { gear in
+                            gear.description.feeder.map { $0 == description.name } ?? (bus.name == followed)
+                        }
+                    }
+                }
                 devices[device.name] = device
                 return device
             }
@@ -74,6 +85,19 @@ public final class FieldSimulation {
     public func bus(_ name: String) -> LampBus? { buses.first { $0.name == name } }
 
     public func gear(_ name: String) -> ControlGear? { buses.lazy.compactMap { $0.gear(named: name) }.first }
+
+    public func sensor(_ name: String) -> ControlDevice? {
+        buses.lazy.flatMap(\.sensors).first { $0.description.name == name }
+    }
+
+    /// Voltage for a feeder and the luminaires on it, or none; false when the device is no electricity meter.
+    public func energize(_ device: ModbusDevice, _ on: Bool, at now: BootInstant) -> Bool {
+        guard var feeder = device.model as? ElectricalFeeder else { return false }
+        feeder.energized = on
+        device.model = feeder
+        for gear in device.lamps() { gear.setMains(on, at: now) }
+        return true
+    }
 
     /// Moves the physics of every meter on; in virtual time call it as often as values should follow the lamps.
     public func advance(to now: BootInstant) {

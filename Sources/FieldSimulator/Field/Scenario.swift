@@ -22,9 +22,18 @@ public struct Scenario: Sendable {
     public struct LampPort: Sendable {
         public var name: String
         public var bus: String
+        public var interface: LampInterface
+        /// Where its TCP model listens instead of a serial port: IPv4 address and port, 0 lets the system choose.
+        public var listen: Endpoint?
         public var timing: SerialTiming
         public var hasSupply: Bool
         public var gear: [GearDescription]
+        public var sensors: [SensorDescription]
+    }
+
+    public struct Endpoint: Sendable {
+        public var host: String
+        public var port: UInt16
     }
 
     public struct Server: Sendable {

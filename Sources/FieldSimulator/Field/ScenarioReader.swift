@@ -103,32 +103,68 @@ extension Scenario {
         let node = try ScenarioNode(
             value, path: path,
             keys: [
-                "name", "kind", "baud", "parity", "stop_bits", "wire_timing", "devices", "bus", "supply", "gear",
+                "name", "kind", "interface", "listen", "baud", "parity", "stop_bits", "wire_timing", "devices", "bus",
+                "supply", "gear", "sensors",
             ])
         let name = try node.name("name")
         let kind = try node.text("kind")
-        let parityName = try node.optionalText("parity") ?? "none"
+        let interface = try Self.interface(node, kind: kind)
+        let parityName = try node.optionalText("parity") ?? (interface?.timing.parity ?? .none).rawValue
         guard let parity = LineParity(rawValue: parityName) else {
             throw ScenarioError(path: node.join("parity"), problem: "expected none, even or odd")
         }
         let timing = SerialTiming(
-            baud: try node.integer("baud", in: 300...1_000_000) ?? (kind == "luba" ? 38400 : 9600), parity: parity,
+            baud: try node.integer("baud", in: 300...1_000_000) ?? interface?.timing.baud ?? 9600, parity: parity,
             stopBits: try node.integer("stop_bits", in: 1...2) ?? 1)
-        switch kind {
-        case "modbus":
+        switch (kind, interface) {
+        case ("modbus", _):
             modbusPorts.append(
                 ModbusPort(
                     name: name, timing: timing, paced: try node.flag("wire_timing") ?? true,
                     devices: try Self.devices(node)))
-        case "luba":
+        case (_, let interface?):
             var gear: [GearDescription] = []
             for (value, path) in try node.list("gear") { gear += try Self.gear(value, path) }
+            var sensors: [SensorDescription] = []
+            for (value, path) in try node.list("sensors") { sensors.append(try Self.sensor(value, path)) }
             lampPorts.append(
                 LampPort(
-                    name: name, bus: try node.optionalText("bus") ?? name, timing: timing,
-                    hasSupply: try node.flag("supply") ?? false, gear: gear))
-        default: throw ScenarioError(path: node.join("kind"), problem: "expected modbus or luba")
+                    name: name, bus: try node.optionalText("bus") ?? name, interface: interface,
+                    listen: try Self.listen(node, interface), timing: timing,
+                    hasSupply: try node.flag("supply") ?? false, gear: gear, sensors: sensors))
+        default: throw ScenarioError(path: node.join("kind"), problem: "expected modbus or dali")
         }
+    }
+
+    /// `kind: dali` has an `interface`; `kind: luba` is the same with that one.
+    private static func interface(_ node: ScenarioNode, kind: String) throws(ScenarioError) -> LampInterface? {
+        let name = try node.optionalText("interface")
+        if kind == "luba", name == nil { return .luba }
+        guard kind == "dali" || kind == "luba" else {
+            guard name == nil else {
+                throw ScenarioError(path: node.join("interface"), problem: "belongs to kind dali")
+            }
+            return nil
+        }
+        guard let name, let interface = LampInterface(rawValue: name) else {
+            let known = LampInterface.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ScenarioError(path: node.join("interface"), problem: "expected one of \(known)")
+        }
+        return interface
+    }
+
+    private static func listen(
+        _ node: ScenarioNode, _ interface: LampInterface
+    ) throws(ScenarioError) -> Endpoint? {
+        guard let text = try node.optionalText("listen") else { return nil }
+        guard interface.hasNetworkModel else {
+            throw ScenarioError(
+                path: node.join("listen"), problem: "there is no \(interface.rawValue) interface with TCP")
+        }
+        guard let (host, port) = Scenario.endpoint(text) else {
+            throw ScenarioError(path: node.join("listen"), problem: "expected ADDRESS:PORT")
+        }
+        return Endpoint(host: host, port: port)
     }
 
     private static func server(_ value: JSONValue, _ path: String) throws(ScenarioError) -> Server {
@@ -184,36 +220,6 @@ extension Scenario {
         }
     }
 
-    private static func gear(_ value: JSONValue, _ path: String) throws(ScenarioError) -> [GearDescription] {
-        let node = try ScenarioNode(
-            value, path: path,
-            keys: ["name", "address", "count", "rated_power", "curve", "physical_minimum", "d4i", "groups"])
-        let name = try node.name("name")
-        let count = try node.integer("count", in: 1...64) ?? 1
-        let first = try node.integer("address", in: 0...63)
-        if let first, first + count > 64 {
-            throw ScenarioError(path: node.join("count"), problem: "the short addresses would pass 63")
-        }
-        guard let curve = LightCurve(rawValue: try node.optionalText("curve") ?? "logarithmic") else {
-            throw ScenarioError(path: node.join("curve"), problem: "expected logarithmic or linear")
-        }
-        var groups: UInt16 = 0
-        for (element, path) in try node.list("groups") {
-            guard case .number(let number) = element, let group = number.integer, (0...15).contains(group) else {
-                throw ScenarioError(path: path, problem: "expected a group from 0 to 15")
-            }
-            groups |= 1 << UInt16(group)
-        }
-        let power = try node.number("rated_power", in: 1...5000) ?? 42
-        let minimum = try node.integer("physical_minimum", in: 1...254) ?? 85
-        let isD4i = try node.flag("d4i") ?? true
-        return (0..<count).map { index in
-            GearDescription(
-                name: numbered(name, index, of: count), shortAddress: first.map { UInt8($0 + index) },
-                ratedPower: power, curve: curve, physicalMinimum: UInt8(minimum), isD4i: isD4i, groups: groups)
-        }
-    }
-
     /// `lamp` of eight becomes `lamp-01` to `lamp-08`; a single one keeps its name.
     static func numbered(_ name: String, _ index: Int, of count: Int) -> String {
         guard count > 1 else { return name }
@@ -248,9 +254,10 @@ extension Scenario {
             guard port.gear.count <= LampBus.largestGearCount else {
                 throw ScenarioError(path: port.name, problem: "more than \(LampBus.largestGearCount) control gear")
             }
-            for gear in port.gear where !names.insert(gear.name).inserted {
-                throw ScenarioError(path: port.name, problem: "two things are called \(gear.name)")
+            for name in port.gear.map(\.name) + port.sensors.map(\.name) where !names.insert(name).inserted {
+                throw ScenarioError(path: port.name, problem: "two things are called \(name)")
             }
+            try checkFeeders(port)
         }
     }
 }

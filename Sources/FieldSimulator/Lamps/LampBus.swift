@@ -1,13 +1,5 @@
 public import Telemetry
 
-/// What the interface sees after a forward frame.
-public enum BackwardFrame: Sendable, Equatable {
-    case silence
-    case answer(UInt8)
-    /// Several gear at once: start bits seen, no readable byte.
-    case collision
-}
-
 /// A DALI bus: its gear, its supply, and what happens when several answer at once.
 public final class LampBus {
     /// IEC 62386-101: at most 64 control gear, which 6-bit short addresses can name.
@@ -16,7 +8,8 @@ public final class LampBus {
     public static let rememberedCommands = 4096
 
     public let name: String
-    public let gear: [ControlGear]
+    public private(set) var gear: [ControlGear]
+    public let sensors: [ControlDevice]
     /// False: shorted or without supply.
     public private(set) var isPowered = true
     /// Forward frames and backward frames since the start, and the air time they took.
@@ -27,17 +20,42 @@ public final class LampBus {
     /// each: what every lamp was told, whatever it made of it.
     public private(set) var levelCommands: [[UInt8]] = []
 
+    /// Every forward frame with its time, oldest first; the oldest are forgotten.
+    public private(set) var log: [LoggedFrame] = []
+    /// Frames that are remembered: a quarter of an hour of a busy bus.
+    public static let rememberedFrames = 32_768
+
+    /// The share of frames that something on the line destroys: nobody hears such a forward frame, and a destroyed answer
+    /// looks like a collision.
+    public var noise = 0.0
+
     private var random: SeededGenerator
+    private var foreign: [(due: Int64, data: [UInt8], interval: Int64?)] = []
+    private let seed: UInt64
+    private var replacements: UInt64 = 0
     private var downSince: Int64?
 
-    public init(name: String, gear descriptions: [GearDescription], seed: UInt64, at now: BootInstant) {
+    public init(
+        name: String, gear descriptions: [GearDescription], sensors: [SensorDescription] = [], seed: UInt64,
+        at now: BootInstant
+    ) {
         self.name = name
+        self.seed = seed
+        self.sensors = sensors.map { ControlDevice($0, seed: seed, at: now) }
         gear = descriptions.map { ControlGear($0, seed: seed, at: now) }
         random = SeededGenerator(seed: SeededGenerator.seed(seed, "bus " + name))
     }
 
     /// Everything that all gear draws, W.
-    public func power(at now: BootInstant) -> Double { gear.reduce(0) { $0 + $1.power(at: now) } }
+    public func power(at now: BootInstant) -> Double { Self.power(of: gear, at: now) }
+
+    /// What these gear draw, W.
+    public static func power(of gear: [ControlGear], at now: BootInstant) -> Double {
+        gear.reduce(0) {
+            $1.integrate(to: now.nanoseconds)
+            return $0 + $1.power(at: now)
+        }
+    }
 
     /// Energy of all gear together, W.h.
     public func energy(at now: BootInstant) -> Double {
@@ -60,29 +78,111 @@ public final class LampBus {
         for gear in gear { gear.fallBack(at: since + DALITiming.systemFailure) }
     }
 
-    /// When ``settle(at:)`` has something to do.
+    /// When ``settle(at:)`` has something to do, or a frame is due that the interface did not send.
     public var nextDeadline: BootInstant? {
-        downSince.map { BootInstant(nanoseconds: $0 + DALITiming.systemFailure) }
+        var due = min(downSince.map { $0 + DALITiming.systemFailure } ?? .max, foreign.first?.due ?? .max)
+        if isPowered { for sensor in sensors { due = min(due, sensor.nextDeadline ?? .max) } }
+        return due == .max ? nil : BootInstant(nanoseconds: due)
     }
 
-    /// Every gear hears a forward frame that ended at `now`. Frames of 24 bits are for control devices; there are none.
-    public func transmit(_ frame: [UInt8], at now: BootInstant) -> BackwardFrame {
-        settle(at: now)
-        guard isPowered else { return .silence }
-        forwardFrames += 1
-        guard frame.count == 2 else { return .silence }
-        remember(frame)
-        var answers: [UInt8] = []
-        for gear in gear {
-            if let answer = gear.receive(frame[0], frame[1], at: now) { answers.append(answer) }
-        }
-        guard let first = answers.first else { return .silence }
-        backwardFrames += 1
-        if answers.count == 1 { return .answer(first) }
-        // Equal bytes that start at nearly the same moment may still be read; different ones never.
-        let areEqual = answers.allSatisfy { $0 == first }
-        return areEqual && random.next() & 1 == 0 ? .answer(first) : .collision
+    /// Another master will send this frame.
+    ///
+    /// - Parameter interval: nanoseconds; again and again so often.
+    public func schedule(foreign data: [UInt8], at moment: BootInstant, every interval: Int64? = nil) {
+        let place = foreign.firstIndex { $0.due > moment.nanoseconds } ?? foreign.count
+        foreign.insert((moment.nanoseconds, data, interval.map { max(1, $0) }), at: place)
     }
+
+    /// Other masters fall silent.
+    public func clearForeign() { foreign.removeAll() }
+
+    /// Somebody puts another piece of hardware into the luminaire; one without short address unless described so.
+    ///
+    /// - Returns: nil when there is no luminaire of this name.
+    @discardableResult
+    public func replace(_ name: String, with description: GearDescription? = nil, at now: BootInstant) -> ControlGear? {
+        guard let place = gear.firstIndex(where: { $0.description.name == name }) else { return nil }
+        replacements += 1
+        let old = gear[place]
+        old.integrate(to: now.nanoseconds)
+        var new = description ?? old.description
+        if description == nil {
+            new.shortAddress = nil
+            new.groups = 0
+            new.randomAddress = nil
+            new.identification = nil
+            new.personality = []
+        }
+        gear[place] = ControlGear(new, seed: seed &+ replacements, at: now)
+        return gear[place]
+    }
+
+    /// Frames of other masters and of control devices that begin now, the interface puts them on the bus when it is free, and
+    /// hands them to ``respond(to:from:at:)`` then.
+    public func dueFrames(at now: BootInstant) -> [(data: [UInt8], origin: LoggedFrame.Origin)] {
+        guard isPowered, !foreign.isEmpty || !sensors.isEmpty else { return [] }
+        var frames: [(data: [UInt8], origin: LoggedFrame.Origin)] = []
+        while let first = foreign.first, first.due <= now.nanoseconds {
+            frames.append((first.data, .foreign))
+            foreign.removeFirst()
+            if let interval = first.interval {
+                schedule(foreign: first.data, at: BootInstant(nanoseconds: first.due + interval), every: interval)
+            }
+        }
+        for sensor in sensors { frames += sensor.events(at: now).map { ($0, .device) } }
+        return frames
+    }
+
+    /// Everyone hears a forward frame that ended at `now`.
+    public func transmit(_ frame: [UInt8], at now: BootInstant) -> BackwardFrame { respond(to: frame, at: now).frame }
+
+    /// Everyone hears a forward frame that ended at `now`: 16 bits for control gear, 24 bits for control devices.
+    ///
+    /// - Returns: what the interface hears, and when.
+    public func respond(to frame: [UInt8], from origin: LoggedFrame.Origin = .master, at now: BootInstant)
+        -> BusResponse
+    {
+        settle(at: now)
+        guard isPowered else { return BusResponse(.silence) }
+        forwardFrames += 1
+        let isHeard = !isHitByNoise()
+        var answers: [Answer] = []
+        if frame.count == 2 {
+            remember(frame)
+            if isHeard {
+                for one in gear {
+                    guard let byte = one.receive(frame[0], frame[1], at: now) else { continue }
+                    answers.append(Answer(byte: byte, settling: one.answerSettling))
+                }
+            }
+        } else if frame.count == 3, origin != .device, isHeard {
+            answers = sensors.compactMap { one in
+                one.receive(frame, at: now).map { Answer(byte: $0, settling: DALITiming.backwardSettling) }
+            }
+        }
+        let answer = merge(answers)
+        log.append(LoggedFrame(data: frame, at: now, origin: origin, answer: answer.frame))
+        if log.count > Self.rememberedFrames { log.removeFirst(Self.rememberedFrames / 2) }
+        return answer
+    }
+
+    private struct Answer {
+        let byte: UInt8
+        let settling: Int64
+    }
+
+    private func merge(_ answers: [Answer]) -> BusResponse {
+        guard let first = answers.min(by: { $0.settling < $1.settling }) else { return BusResponse(.silence) }
+        backwardFrames += 1
+        if isHitByNoise() { return BusResponse(.collision, settling: first.settling) }
+        if answers.count == 1 { return BusResponse(.answer(first.byte), settling: first.settling) }
+        // Equal bytes that start at nearly the same moment may still be read; different ones never.
+        let areEqual = answers.allSatisfy { $0.byte == first.byte && $0.settling == first.settling }
+        let isReadable = areEqual && random.next() & 1 == 0
+        return BusResponse(isReadable ? .answer(first.byte) : .collision, settling: first.settling)
+    }
+
+    private func isHitByNoise() -> Bool { noise > 0 && Double(random.next() >> 11) / Double(1 << 53) < noise }
 
     private func remember(_ frame: [UInt8]) {
         let isGear = frame[0] <= 0x9F || frame[0] >= 0xFC

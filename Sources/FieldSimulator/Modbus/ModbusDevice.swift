@@ -33,8 +33,12 @@ public final class ModbusDevice {
     public var latency: Int64
     /// Values that a person froze, by point, in the model's unit (W, W.h, V, ...).
     public private(set) var frozen: [String: Double] = [:]
-    /// The lamps whose power this meter's feeder carries.
-    public var follows: LampBus?
+    /// The lamp bus whose power this meter's feeder carries.
+    public var follows: LampBus? {
+        didSet { lamps = { [follows] in follows?.gear ?? [] } }
+    }
+    /// The luminaires that hang on this meter's feeder.
+    public var lamps: () -> [ControlGear] = { [] }
 
     var model: any MeterModel
     /// What clients wrote, by table and address; it wins over the model.
@@ -67,8 +71,9 @@ public final class ModbusDevice {
 
     /// Moves the physics on and renews the registers when a value changed.
     public func advance(to now: BootInstant) {
-        if let bus = follows, var feeder = model as? ElectricalFeeder {
-            feeder.lampPower = bus.power(at: now)
+        let carried = lamps()
+        if !carried.isEmpty, var feeder = model as? ElectricalFeeder {
+            feeder.lampPower = LampBus.power(of: carried, at: now)
             model = feeder
         }
         if model.advance(to: now) { imageIsOld = true }

@@ -1,7 +1,7 @@
 public import DriverKit
 public import Telemetry
 
-/// What carries bytes to and from an interface: a serial port, or in tests a script with its own clock.
+/// What carries bytes to and from an interface: a serial port, a TCP connection, or in tests a script with its own clock.
 public protocol DALIChannel: AnyObject {
     /// For people: `/dev/ttyUSB0 38400 8N1`.
     var summary: String { get }
@@ -42,10 +42,15 @@ public struct DALIWorld {
         self.open = open
     }
 
-    /// The machine's boot clock and real ports.
+    /// The machine's boot clock and real ports; a path that begins with `tcp://` leads to a host.
     public static var real: DALIWorld {
         DALIWorld(
             now: { BootClock.now() },
-            open: { (path, settings) throws(SerialPortError) in try SerialChannel(path: path, settings: settings) })
+            open: { (path, settings) throws(SerialPortError) in
+                guard path.hasPrefix(TCPChannel.scheme) else {
+                    return try SerialChannel(path: path, settings: settings)
+                }
+                return try TCPChannel(path: path)
+            })
     }
 }

@@ -17,7 +17,8 @@ struct BusConfiguration {
 
     static let busOptions: [DriverOptionDescription] = [
         option("interface", InterfaceKind.all.map(\.name).joined(separator: "|"), "luba", "kind of DALI interface"),
-        option("baud", "number", "38400", "speed of the line to the interface, bit/s"),
+        option(
+            "baud", "number", "", "speed of the serial line to the interface, bit/s; without it the vendor's of its kind"),
     ]
 
     static let deviceOptions: [DriverOptionDescription] = [
@@ -36,7 +37,7 @@ struct BusConfiguration {
         let kind = interface(options)
         let baud = options.integer("baud", oneOf: SerialRates.all)
         options.finish()
-        checkPort(message.port, diagnostics)
+        checkPort(message.port, kind, hasBaud: baud != nil, diagnostics)
 
         var profiles: [String: LampProfile] = [:]
         for profile in message.profiles { profiles[profile.name] = LampProfile(profile, diagnostics) }
@@ -66,7 +67,7 @@ struct BusConfiguration {
             baud: baud ?? line.baud, parity: line.parity, stopBits: line.stopBits, assertsDTR: line.assertsDTR)
         return (
             BusConfiguration(
-                bus: message.bus, port: message.port, kind: kind, settings: settings, isReadOnly: message.readOnly,
+                bus: message.bus, port: kind.map { port(message.port, $0) } ?? message.port, kind: kind, settings: settings, isReadOnly: message.readOnly,
                 gear: gear), configured
         )
     }
@@ -80,18 +81,33 @@ struct BusConfiguration {
             value.error("\(value.written) where one of \(names.joined(separator: ", ")) was expected\(nearest)")
             return nil
         }
-        guard kind.make != nil else {
-            value.error("interface \(name) (\(kind.vendor)) is not in this version of the driver; it speaks luba")
-            return nil
-        }
         return kind
     }
 
-    private static func checkPort(_ port: String, _ diagnostics: Diagnostics) {
-        guard port.contains("://") || port == "tcp" || port.isEmpty else { return }
-        diagnostics.error(
-            "the port of a luba interface is a serial device such as /dev/ttyUSB0, not \"\(port.prefix(80))\"",
-            at: NodePlace(.bus))
+    /// The path with the vendor's port where a network address has none.
+    private static func port(_ path: String, _ kind: InterfaceKind) -> String {
+        kind.networkPort.flatMap { TCPChannel.host(of: path, standardPort: $0) }.map { TCPChannel.scheme + "\($0)" } ?? path
+    }
+
+    /// A serial device for every kind; for those with a network socket also `tcp://HOST` with the vendor's port, or
+    /// `tcp://HOST:PORT`.
+    private static func checkPort(
+        _ port: String, _ kind: InterfaceKind?, hasBaud: Bool, _ diagnostics: Diagnostics
+    ) {
+        guard let kind, port.contains("://") || port == "tcp" else { return }
+        guard let standardPort = kind.networkPort else {
+            diagnostics.error(
+                "the port of a \(kind.name) interface is a serial device such as /dev/ttyUSB0, not \"\(port.prefix(80))\"",
+                at: NodePlace(.bus))
+            return
+        }
+        if TCPChannel.host(of: port, standardPort: standardPort) == nil {
+            diagnostics.error(
+                "the port of a \(kind.name) interface is a serial device such as /dev/ttyUSB0 or tcp://HOST:PORT as"
+                    + " tcp://192.168.1.241:\(standardPort), not \"\(port.prefix(80))\"", at: NodePlace(.bus))
+        } else if hasBaud {
+            diagnostics.error("\(port) is a network port; baud belongs to a serial line", at: NodePlace(.bus).appending("baud"))
+        }
     }
 
     private static func readGear(

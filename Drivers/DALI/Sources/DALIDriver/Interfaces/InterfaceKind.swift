@@ -7,17 +7,20 @@ struct InterfaceKind: Sendable {
     let vendor: String
     /// The line it speaks on when the bus says nothing else.
     let settings: SerialSettings
-    /// nil: known by name, not in this version.
-    let make: (@Sendable () -> any DALIInterface)?
+    /// The TCP port of its models with a network socket, which speak the same bytes; nil: there are only serial ones.
+    let networkPort: Int?
+    let make: @Sendable () -> any DALIInterface
 
     static let all: [InterfaceKind] = [
         InterfaceKind(
-            name: "luba", vendor: "Lunatone LUBA", settings: SerialSettings(baud: 38_400), make: { LUBAInterface() }),
+            name: "luba", vendor: "Lunatone LUBA", settings: SerialSettings(baud: 38_400), networkPort: nil,
+            make: { LUBAInterface() }),
         InterfaceKind(
-            name: "foxtron", vendor: "Foxtron DALI232", settings: SerialSettings(baud: 19_200, parity: .even), make: nil
-        ),
+            name: "foxtron", vendor: "Foxtron DALI232", settings: SerialSettings(baud: 19_200, parity: .even),
+            networkPort: 23, make: { FoxtronInterface() }),
         InterfaceKind(
-            name: "sevenlab", vendor: "SevenLab DALI-USB", settings: SerialSettings(baud: 500_000), make: nil),
+            name: "sevenlab", vendor: "SevenLab DALI-USB", settings: SerialSettings(baud: 500_000), networkPort: nil,
+            make: { SevenLabInterface() }),
     ]
 
     static func named(_ name: String) -> InterfaceKind? { all.first { $0.name == name } }

@@ -18,8 +18,6 @@ struct LUBAInterface: DALIInterface {
     static let replyTimeout: Duration = .milliseconds(40)
     /// The same on the interface's own clock, where no converter stands between: beyond it an answer is not ours.
     static let replyTicks: UInt16 = 45
-    /// While the bus has no voltage its status is asked for this often.
-    static let busDownInterval: Duration = .seconds(1)
     /// How long the rest of a request that timed out may linger in the interface before it counts as dead.
     static let drainTimeout: Duration = .seconds(2)
     /// A drained interface is asked again this soon while frames are still in its buffer.
@@ -32,7 +30,9 @@ struct LUBAInterface: DALIInterface {
         /// Asked whether the bus has voltage; `description` says who it is.
         case askingStatus(description: String)
         case idle
-        case awaitingAcceptance(DALIRequest)
+        case awaitingAcceptance(DALIRequest, begun: BootInstant)
+        /// The send buffer was full: handed over again at the deadline.
+        case pausing(DALIRequest, begun: BootInstant)
         case awaitingSent(DALIRequest, id: UInt8, remaining: Int)
         case awaitingReply(DALIRequest, sentTick: UInt16)
         /// Nothing in flight, status asked for because the bus had no voltage.
@@ -44,14 +44,14 @@ struct LUBAInterface: DALIInterface {
 
     private var state = State.disconnected
     private var decoder = LUBA.Decoder()
-    private var actions: [InterfaceAction] = []
-    private(set) var deadline: BootInstant?
-    private(set) var isBusDown = false
+    private var desk = InterfaceDesk()
     /// A request was given up with its frame perhaps still in the interface.
     private var mustDrain = false
     /// Ids of accepted frames that were given up: their sent-events confirm nothing.
     private var abandoned: Set<UInt8> = []
 
+    var deadline: BootInstant? { desk.deadline }
+    var busFault: BusFault? { desk.busFault }
     var isIdle: Bool {
         switch state {
         case .idle, .checkingBus: true
@@ -61,10 +61,9 @@ struct LUBAInterface: DALIInterface {
 
     mutating func connect(at now: BootInstant) {
         decoder.reset()
-        actions.removeAll()
+        desk.reset()
         abandoned.removeAll()
         mustDrain = false
-        isBusDown = false
         state = .identifying
         write(LUBA.queryDeviceInformation, timeout: Self.answerTimeout, now)
     }
@@ -75,11 +74,11 @@ struct LUBAInterface: DALIInterface {
             state = .draining(next: request, until: now.advanced(by: Self.drainTimeout))
             write(LUBA.readStatus, timeout: Self.answerTimeout, now)
         } else {
-            submit(request, now)
+            submit(request, begun: now, now)
         }
     }
 
-    mutating func nextAction() -> InterfaceAction? { actions.isEmpty ? nil : actions.removeFirst() }
+    mutating func nextAction() -> InterfaceAction? { desk.next() }
 
     mutating func received(_ bytes: [UInt8], at now: BootInstant) {
         decoder.append(bytes)
@@ -87,12 +86,12 @@ struct LUBAInterface: DALIInterface {
     }
 
     mutating func elapsed(at now: BootInstant) {
-        guard let due = deadline, due <= now else { return }
+        guard let due = desk.deadline, due <= now else { return }
         // Garbage that looked like the start of a frame may hide the answer.
         decoder.abandonPartialFrame()
         received([], at: now)
-        guard let due = deadline, due <= now else { return }
-        deadline = nil
+        guard let due = desk.deadline, due <= now else { return }
+        desk.deadline = nil
         expire(now)
     }
 
@@ -103,10 +102,7 @@ struct LUBAInterface: DALIInterface {
         case .disconnected: break
         case .identifying, .askingStatus:
             state = .disconnected
-            actions.append(
-                .connectFailed(
-                    "no LUBA interface answers: check the cable, the interface's power and its baud rate (38400 unless set)"
-                ))
+            desk.connectFailed("LUBA", line: "38400 8N1", garbage: decoder.skipped)
         case .idle:
             if isBusDown {
                 state = .checkingBus
@@ -114,6 +110,7 @@ struct LUBAInterface: DALIInterface {
             }
         case .checkingBus:
             becomeIdle(now)
+        case .pausing(let request, let begun): submit(request, begun: begun, now)
         case .awaitingAcceptance:
             mustDrain = true
             fail("the LUBA interface took no notice of a frame within \(Self.answerTimeout.wholeMilliseconds) ms", now)
@@ -157,48 +154,48 @@ struct LUBAInterface: DALIInterface {
         guard data.count >= 6 else {
             if case .askingStatus = state {
                 state = .disconnected
-                deadline = nil
-                actions.append(.connectFailed("the LUBA interface has no DALI line 0"))
+                desk.deadline = nil
+                desk.add(.connectFailed("the LUBA interface has no DALI line 0"))
             }
             return
         }
-        noteBus(down: data[5] & 0x80 != 0)
+        desk.noteBus(data[5] & 0x80 != 0 ? .noVoltage : nil)
         switch state {
         case .askingStatus(let description):
             becomeIdle(now)
-            // The event of a bus without voltage comes after the greeting, as it would later.
-            actions.insert(
-                .connected(description),
-                at: actions.firstIndex { if case .event = $0 { true } else { false } } ?? actions.count)
+            desk.connected(description)
         case .checkingBus: becomeIdle(now)
         case .draining(let next, _):
             if data[4] > 0 {
-                deadline = now.advanced(by: Self.drainInterval)
+                desk.deadline = now.advanced(by: Self.drainInterval)
             } else {
                 mustDrain = false
-                if let next { submit(next, now) } else { becomeIdle(now) }
+                if let next { submit(next, begun: now, now) } else { becomeIdle(now) }
             }
         default: break
         }
     }
 
     private mutating func handleAcceptance(_ data: [UInt8], _ now: BootInstant) {
-        guard case .awaitingAcceptance(let request) = state else { return }
+        guard case .awaitingAcceptance(let request, let begun) = state else { return }
         if data.count >= 2 {
             abandoned.remove(data[0])
             state = .awaitingSent(request, id: data[0], remaining: request.isSentTwice ? 2 : 1)
-            deadline = now.advanced(by: Self.sentTimeout)
+            desk.deadline = now.advanced(by: Self.sentTimeout)
             return
         }
         guard let rejection = LUBA.Rejection(rawValue: data[0]) else {
             finish(.error(.rejected("reason \(data[0]), which LUBA's description does not name")), now)
             return
         }
-        if rejection == .busVoltage {
-            noteBus(down: true)
-            finish(.error(.busDown), now)
-        } else {
-            finish(.error(.rejected(rejection.text)), now)
+        switch rejection {
+        case .busVoltage:
+            desk.noteBus(.noVoltage)
+            finish(.error(.busDown(.noVoltage)), now)
+        case .bufferFull where now < begun.advanced(by: InterfacePatience.retryLimit):
+            state = .pausing(request, begun: begun)
+            desk.deadline = now.advanced(by: InterfacePatience.retryPause)
+        default: finish(.error(.rejected(rejection.text)), now)
         }
     }
 
@@ -209,10 +206,10 @@ struct LUBAInterface: DALIInterface {
             if frame != request.frame || abandoned.remove(id) != nil { return }
             if remaining > 1 {
                 state = .awaitingSent(request, id: accepted, remaining: remaining - 1)
-                deadline = now.advanced(by: Self.sentTimeout)
+                desk.deadline = now.advanced(by: Self.sentTimeout)
             } else if request.expectsReply {
                 state = .awaitingReply(request, sentTick: tick)
-                deadline = now.advanced(by: Self.replyTimeout)
+                desk.deadline = now.advanced(by: Self.replyTimeout)
             } else {
                 finish(.none, now)
             }
@@ -221,35 +218,34 @@ struct LUBAInterface: DALIInterface {
             if tick &- sentTick <= Self.replyTicks {
                 finish(.reply(value), now)
             } else {
-                actions.append(.event(.backward(value)))
+                desk.add(.event(.backward(value)))
             }
-        case (.backward(let value), _): actions.append(.event(.backward(value)))
+        case (.backward(let value), _): desk.add(.event(.backward(value)))
         case (.framing, .awaitingReply(_, let sentTick)) where tick &- sentTick <= Self.replyTicks:
             finish(.collision, now)
-        case (.framing, _): actions.append(.event(.framing))
+        case (.framing, _): desk.add(.event(.framing))
         case (.received(let frame), .awaitingReply):
             // Another controller's frame stands after ours on the bus: the time for an answer is over.
             finish(.none, now)
-            actions.append(.event(.foreignFrame(frame)))
-        case (.received(let frame), _): actions.append(.event(.foreignFrame(frame)))
+            desk.add(.event(.foreignFrame(frame)))
+        case (.received(let frame), _): desk.add(.event(.foreignFrame(frame)))
         case (.other, _): break
         }
     }
 
     // MARK: transitions
 
-    private mutating func submit(_ request: DALIRequest, _ now: BootInstant) {
-        state = .awaitingAcceptance(request)
+    private mutating func submit(_ request: DALIRequest, begun: BootInstant, _ now: BootInstant) {
+        state = .awaitingAcceptance(request, begun: begun)
         write(LUBA.send(request), timeout: Self.answerTimeout, now)
     }
 
     private mutating func write(_ frame: LUBA.Frame, timeout: Duration, _ now: BootInstant) {
-        actions.append(.write(frame.bytes))
-        deadline = now.advanced(by: timeout)
+        desk.write(frame.bytes, timeout: timeout, at: now)
     }
 
     private mutating func finish(_ outcome: DALIOutcome, _ now: BootInstant) {
-        actions.append(.finished(outcome))
+        desk.add(.finished(outcome))
         becomeIdle(now)
     }
 
@@ -259,13 +255,7 @@ struct LUBAInterface: DALIInterface {
 
     private mutating func becomeIdle(_ now: BootInstant) {
         state = .idle
-        deadline = isBusDown ? now.advanced(by: Self.busDownInterval) : nil
-    }
-
-    private mutating func noteBus(down: Bool) {
-        guard down != isBusDown else { return }
-        isBusDown = down
-        actions.append(.event(down ? .busDown : .busUp))
+        desk.deadline = isBusDown ? now.advanced(by: InterfacePatience.busDownInterval) : nil
     }
 
     /// `GTIN(6) identification(8) board(1) assembly(1) article(4)`.

@@ -1,3 +1,4 @@
+internal import DriverKit
 internal import Telemetry
 
 /// One product's registers, as its profile states them.

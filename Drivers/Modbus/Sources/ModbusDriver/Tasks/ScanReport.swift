@@ -1,3 +1,4 @@
+internal import DriverKit
 internal import Telemetry
 
 /// What a scan says of one device, as JSON and as an entry to paste.

@@ -1,3 +1,4 @@
+internal import DriverKit
 internal import Telemetry
 
 /// One way to devices: a serial line, or a connection to one host. Used from the bus thread only; every call may block
@@ -165,37 +166,10 @@ enum PortAddress: Sendable, Hashable {
     }
 }
 
-/// HOST or HOST:PORT; an IPv6 address stands in brackets.
-struct HostAddress: Sendable, Hashable, CustomStringConvertible {
+extension HostAddress {
     /// Modbus TCP's registered port.
     static let standardPort = 502
 
-    let host: String
-    let port: Int
-
-    init?(_ text: String) {
-        var host = Substring(text)
-        var port: Substring?
-        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
-            host = text[text.index(after: text.startIndex)..<end]
-            let rest = text[text.index(after: end)...]
-            if rest.hasPrefix(":") { port = rest.dropFirst() } else if !rest.isEmpty { return nil }
-        } else if let colon = text.lastIndex(of: ":") {
-            host = text[..<colon]
-            port = text[text.index(after: colon)...]
-            if host.contains(":") { return nil }
-        }
-        guard !host.isEmpty, host.utf8.count <= 253,
-            host.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != UInt8(ascii: "/") })
-        else { return nil }
-        if let port {
-            guard let number = Int(port), (1...65_535).contains(number) else { return nil }
-            self.port = number
-        } else {
-            self.port = Self.standardPort
-        }
-        self.host = String(host)
-    }
-
-    var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    /// HOST or HOST:PORT; an IPv6 address stands in brackets.
+    init?(_ text: String) { self.init(text, standardPort: Self.standardPort) }
 }

@@ -1,9 +1,9 @@
 internal import CLinux
 internal import Glibc
 
-/// A connection's socket, never blocking; closed with its owner.
-final class StreamSocket {
-    enum Reading {
+/// A connection's socket, never blocking; closed with its owner. Used from one thread.
+public final class StreamSocket {
+    public enum Reading {
         case bytes(Int)
         case nothing
         /// The peer closed, or an errno.
@@ -12,20 +12,21 @@ final class StreamSocket {
 
     /// Unacknowledged bytes are given up after this, in milliseconds: a host that lost its power must not hold a connection for the
     /// quarter hour that the kernel would wait.
-    static let userTimeout: Int32 = 10_000
+    public static let userTimeout: Int32 = 10_000
 
-    let descriptor: Int32
+    public let descriptor: Int32
 
     private init(_ descriptor: Int32) { self.descriptor = descriptor }
 
     deinit { Glibc.close(descriptor) }
 
-    enum Connecting {
+    public enum Connecting {
         case under(StreamSocket, isMade: Bool)
         case failed(Int32)
     }
 
-    static func connect(_ address: SocketAddress) -> Connecting {
+    /// Begins a connection.
+    public static func connect(_ address: SocketAddress) -> Connecting {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         let descriptor = socket(address.family, type, 0)
         guard descriptor >= 0 else { return .failed(errno) }
@@ -49,7 +50,7 @@ final class StreamSocket {
     }
 
     /// What became of a connection under way; 0 when it is made.
-    var failure: Int32 {
+    public var failure: Int32 {
         var code: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) == 0 else { return errno }
@@ -57,7 +58,7 @@ final class StreamSocket {
     }
 
     /// Bytes taken, or a negative errno; 0 when it takes none now.
-    func send(_ bytes: ArraySlice<UInt8>) -> Int {
+    public func send(_ bytes: ArraySlice<UInt8>) -> Int {
         let count = bytes.withUnsafeBytes {
             Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
@@ -65,14 +66,16 @@ final class StreamSocket {
         return errno == EAGAIN || errno == EINTR ? 0 : -Int(errno)
     }
 
-    func receive(into buffer: inout [UInt8]) -> Reading {
+    /// What has arrived, at most as much as the buffer holds.
+    public func receive(into buffer: inout [UInt8]) -> Reading {
         let count = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
         if count > 0 { return .bytes(count) }
         if count == 0 { return .ended(0) }
         return errno == EAGAIN || errno == EINTR ? .nothing : .ended(errno)
     }
 
-    static func words(_ code: Int32) -> String {
+    /// What an errno of ``Reading/ended(_:)`` or ``failure`` means.
+    public static func words(_ code: Int32) -> String {
         code == 0 ? "the host closed the connection" : String(cString: strerror(code))
     }
 }

@@ -1,28 +1,29 @@
 internal import CLinux
-internal import DriverKit
 internal import Glibc
 internal import Synchronization
 
 /// An address that a socket can be connected to.
-struct SocketAddress: Sendable {
-    let family: Int32
-    let bytes: [UInt8]
+public struct SocketAddress: Sendable {
+    /// AF_INET or AF_INET6.
+    public let family: Int32
+    /// A sockaddr as getaddrinfo makes it.
+    public let bytes: [UInt8]
 }
 
 /// Finds the addresses of a host. A number is its own address; a name is asked for on a thread of its own, because the system's
 /// resolver blocks for seconds when the name server is silent.
-final class HostResolver: Sendable {
-    enum State: Sendable {
+public final class HostResolver: Sendable {
+    public enum State: Sendable {
         case unknown
         case asking
         case found([SocketAddress])
         case failed(String)
     }
 
-    let host: HostAddress
+    public let host: HostAddress
     private let state = Mutex(State.unknown)
 
-    init(_ host: HostAddress) {
+    public init(_ host: HostAddress) {
         self.host = host
         if case .found(let addresses) = Self.ask(host, numericOnly: true) { state.withLock { $0 = .found(addresses) } }
     }
@@ -30,7 +31,7 @@ final class HostResolver: Sendable {
     /// What is known; begins to ask where nothing is.
     ///
     /// - Parameter onChange: called once from another thread when the answer is there.
-    func addresses(onChange: @escaping @Sendable () -> Void) -> State {
+    public func addresses(onChange: @escaping @Sendable () -> Void) -> State {
         let mustAsk = state.withLock { state in
             guard case .unknown = state else { return false }
             state = .asking
@@ -47,7 +48,7 @@ final class HostResolver: Sendable {
     }
 
     /// Names move: after a failed connection the name is asked for again.
-    func forget() {
+    public func forget() {
         state.withLock { state in
             switch state {
             case .found, .failed: state = .unknown
