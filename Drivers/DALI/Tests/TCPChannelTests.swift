@@ -48,7 +48,7 @@ import Testing
         var buffer = [UInt8](repeating: 0, count: 8)
         #expect(read(client, &buffer, 8) == 3 && buffer.prefix(3) == [1, 2, 3])
         #expect(try channel.read(until: Self.soon(10)) == [])
-        _ = write(client, [7, 8], 2)
+        _ = write(client, [7, 8] as [UInt8], 2)
         #expect(try channel.read(until: Self.soon(5000)) == [7, 8])
     }
 
