@@ -186,6 +186,7 @@ struct Gear {
     mutating func regainPower() {
         isUnpowered = false
         misses = 0
+        lastStatus = nil
         if condition == .unknown { detail = "" }
         doubt()
     }
