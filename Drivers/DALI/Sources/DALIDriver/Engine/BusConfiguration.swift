@@ -22,12 +22,15 @@ struct BusConfiguration {
         option("baud", "number", "38400", "speed of the line to the interface, bit/s"),
     ]
 
-    static let deviceOptions: [DriverOptionDescription] = [
-        option("address", "number", "", "short address of the control gear, 0 to 63", required: true),
-        option("curve", "auto|logarithmic|linear", "auto", "how level becomes light; auto asks the gear, others are selected"),
-        option("fade", "duration", "", "fade time of commands that bring none; one of the standard's"),
-    ]
-    + GearSettings.options
+    static let deviceOptions: [DriverOptionDescription] =
+        [
+            option("address", "number", "", "short address of the control gear, 0 to 63", required: true),
+            option(
+                "curve", "auto|logarithmic|linear", "auto",
+                "how level becomes light; auto asks the gear, others are selected"),
+            option("fade", "duration", "", "fade time of commands that bring none; one of the standard's"),
+        ]
+        + GearSettings.options
 
     /// Reads a Configure.
     ///

@@ -22,7 +22,8 @@ extension BusEngine {
         }
         var found: [(address: GearAddress, members: [Int])] = []
         if census.strangers.isEmpty { found.append((.broadcast, Array(gear.indices))) }
-        for number in 0..<UInt16(16) where masks[position] >> number & 1 == 1 && census.strangerGroups >> number & 1 == 0 {
+        for number in 0..<UInt16(16)
+        where masks[position] >> number & 1 == 1 && census.strangerGroups >> number & 1 == 0 {
             let members = gear.indices.filter { masks[$0] >> number & 1 == 1 }
             if members.count > 1 { found.append((.group(UInt8(number)), members)) }
         }

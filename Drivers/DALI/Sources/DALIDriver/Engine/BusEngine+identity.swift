@@ -1,3 +1,4 @@
+internal import DriverKit
 internal import DriverProtocol
 internal import Telemetry
 
@@ -51,25 +52,22 @@ extension BusEngine {
                 continue
             }
             guard strangers[position] != found else { continue }
-            if let owner = gear.firstIndex(where: { $0.expectedIdentity == found }), owner != position,
-                !awaitedOwners.contains(owner), isReadable(owner)
-            {
-                // Asked once more: it may have been read before the two changed places.
-                if !gear[owner].isStranger { gear[owner].doubt() }
-                awaitedOwners.insert(owner)
-            }
-            guard !isAwaited(found, by: position) else { continue }
+            if mustWait(for: found, at: position) { continue }
             strangers[position] = found
             tell("identity_changed", severity: 2, phase: 1, strangerText(position, found), of: position, at: now)
         }
-        awaitedOwners = awaitedOwners.filter { gear[$0].keeping.isDue || strangers[$0] == nil && gear[$0].isStranger }
     }
 
-    private func isAwaited(_ found: GearIdentity, by position: Int) -> Bool {
-        guard let owner = gear.firstIndex(where: { $0.expectedIdentity == found }), owner != position else {
-            return false
-        }
-        return !gear[owner].keeping.isIdentityFresh && isReadable(owner)
+    /// Whether the one to whom `found` belongs is to be read first. It is read anew once: what is known of it may be older than the
+    /// moment at which the two changed places.
+    private func mustWait(for found: GearIdentity, at position: Int) -> Bool {
+        guard let owner = gear.indices.first(where: { gear[$0].expectedIdentity == found }), owner != position,
+            isReadable(owner)
+        else { return false }
+        if !gear[owner].isStranger, askedOwners.insert(owner).inserted { gear[owner].keeping.doubt() }
+        if !gear[owner].keeping.isIdentityFresh { return true }
+        askedOwners.remove(owner)
+        return false
     }
 
     private func strangerText(_ position: Int, _ found: GearIdentity) -> String {

@@ -1,3 +1,4 @@
+internal import DriverKit
 internal import DriverProtocol
 internal import Telemetry
 

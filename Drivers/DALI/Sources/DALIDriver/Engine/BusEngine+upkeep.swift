@@ -1,3 +1,4 @@
+internal import DriverKit
 internal import DriverProtocol
 internal import Telemetry
 
@@ -77,13 +78,30 @@ extension BusEngine {
         reportState(position, at: now)
     }
 
+    /// What gear kept when it was last read, for the description of the devices.
+    func withFacts(_ answer: DriverConfigured) -> DriverConfigured {
+        var answer = answer
+        for place in answer.devices.indices {
+            guard let one = gear.first(where: { $0.index == answer.devices[place].index }) else { continue }
+            let facts = [("gear", one.expectedIdentity?.description ?? ""), ("kept", one.keeping.told)]
+            answer.devices[place].facts += facts.filter { !$0.1.isEmpty }.map { name, value in
+                var fact = DriverFact()
+                fact.name = name
+                fact.value = value
+                return fact
+            }
+        }
+        return answer
+    }
+
     // MARK: what is told
 
     private func tell(_ finding: GearUpkeep.Finding, of position: Int, at now: BootInstant) {
         let one = gear[position]
         switch finding {
         case .written(let setting, let from, let to):
-            let detail = "\(setting.name): \(setting.text(from, one)) was changed to \(setting.text(to, one)) and read back"
+            let detail =
+                "\(setting.name): \(setting.text(from, one)) was changed to \(setting.text(to, one)) and read back"
             tell("setup_written", severity: 0, detail, of: position, at: now)
         case .refused(let setting, let wanted, let kept):
             let has = kept.map { "keeps \(setting.text($0, one))" } ?? "does not answer to the question for it"

@@ -42,7 +42,7 @@ struct GearIdentification: Sendable {
             gear.curve = .logarithmic
             gear.isCurveDoubted = false
         case (.maximum, .reply(let value)) where value > 0 && value <= ArcPowerCurve.full: gear.maximum = value
-        case (.minimum, .reply(let value)) where value > 0 && value <= ArcPowerCurve.full: 
+        case (.minimum, .reply(let value)) where value > 0 && value <= ArcPowerCurve.full:
             gear.minimum = value
             // The lowest is asked for last.
             gear.areLimitsDoubted = false

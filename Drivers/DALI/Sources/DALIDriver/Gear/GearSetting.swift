@@ -38,7 +38,8 @@ enum GearSetting: Sendable, Hashable {
 
     private var row: Row {
         switch self {
-        case .curve: Row(name: "curve", query: GearOpcode(rawValue: DeviceTypeOpcode.LED.queryDimmingCurve.rawValue), set: nil)
+        case .curve:
+            Row(name: "curve", query: GearOpcode(rawValue: DeviceTypeOpcode.LED.queryDimmingCurve.rawValue), set: nil)
         case .minimumLevel: Row(name: "min_level", query: .queryMinLevel, set: .setMinLevel)
         case .maximumLevel: Row(name: "max_level", query: .queryMaxLevel, set: .setMaxLevel)
         case .powerOn: Row(name: "power_on", query: .queryPowerOnLevel, set: .setPowerOnLevel)

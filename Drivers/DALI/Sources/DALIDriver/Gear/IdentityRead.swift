@@ -43,7 +43,9 @@ struct IdentityRead: Sendable {
         }
         isSetting = false
         var count = 1
-        while count < min(Self.readsPerUnit, locations.count), locations[count] == location + UInt8(count) { count += 1 }
+        while count < min(Self.readsPerUnit, locations.count), locations[count] == location + UInt8(count) {
+            count += 1
+        }
         return (0..<count).map {
             .gear(gear.address, .readMemoryLocation, priority: $0 == 0 ? .configuration : .continuation)
         }
