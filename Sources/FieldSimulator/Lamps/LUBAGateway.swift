@@ -178,8 +178,9 @@ public final class LUBAGateway: PortSession {
             if transmission.twice, !isSecond {
                 return schedule(transmission, isSecond: true, after: now)
             }
-            reportAnswer(answer, forwardEnd: forwardEnd, isForeign: false)
-            if answer.frame == .silence { finish(at: now) }
+            let isTooLate = answer.settling > DALITiming.answerWindow
+            reportAnswer(answer, forwardEnd: forwardEnd, isForeign: isTooLate)
+            if answer.frame == .silence || isTooLate { finish(at: now) }
         case .answered(let answer, let isForeign):
             if settings[1] & 0xA0 == 0 {
                 switch answer {
