@@ -30,4 +30,16 @@ extension BusEngine: SweepBench {
         }
         return earliest
     }
+
+    /// Puts into the port's line how much of the bus polling needs as it is configured, and so what is left. In steps, so that the line
+    /// changes only when something has changed.
+    func tellBudget() {
+        guard let connection, !greeting.isEmpty else { return }
+        let needed = Int((scheduler.predictedLoad * 20).rounded(.up)) * 5
+        let budget =
+            needed > 100
+            ? "polling needs more than the bus has (\(needed) %): intervals are not kept"
+            : "polling needs \(needed) % of the bus"
+        portDetail = "\(connection.summary), \(greeting); \(budget)"
+    }
 }

@@ -210,6 +210,7 @@ final class BusEngine {
             nextSpare = [nextSpare, nextSweep].compactMap { $0 }.min()
         }
         repeatStates(at: now)
+        tellBudget()
         return [nextJob, nextPoll, nextSpare, tasks?.due, connection.deadline, now.advanced(by: Self.idleLook)]
             .compactMap { $0 }
             .min() ?? now
