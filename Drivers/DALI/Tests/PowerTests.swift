@@ -1,3 +1,4 @@
+import DriverKit
 import DriverProtocol
 import FieldSimulator
 import Telemetry
