@@ -59,7 +59,7 @@ struct BusBudgetTests {
             worst = max(worst, try #require(sent).at.duration(since: asked))
         }
         #expect(worst < .milliseconds(150), "the slowest took \(worst.wholeMilliseconds) ms")
-        #expect(sweep.units > 100)
+        #expect(sweep.units > 20)
     }
 
     @Test func `a sweep takes nothing from polling`() throws {
@@ -81,7 +81,7 @@ struct BusBudgetTests {
         bus.run(for: .seconds(2))
         let ring = bus.engine.ring
         #expect(ring.contains { $0.text.hasPrefix("A1 QUERY STATUS: answer") && !$0.isFailure })
-        bus.run(for: .seconds(120))
+        bus.run(for: .seconds(300))
         #expect(bus.engine.ring.count == DALITraceRing.capacity)
         #expect(zip(bus.engine.ring, bus.engine.ring.dropFirst()).allSatisfy { $0.at <= $1.at })
     }

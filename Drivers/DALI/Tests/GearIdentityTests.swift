@@ -85,11 +85,8 @@ struct GearIdentityTests {
         let bus = SimulatedBus(gear: Self.lamps(4))
         try bus.start()
         bus.run(for: .seconds(60))
-        for one in bus.bus.gear { one.setMains(false, at: bus.clock.now) }
-        bus.run(for: .seconds(40))
-        for one in bus.bus.gear { one.setMains(true, at: bus.clock.now) }
         try Self.swap(bus, "lamp-02", "lamp-04")
-        bus.run(for: .seconds(90))
+        Self.cycleMains(bus)
         let raised = Self.changes(bus)
         #expect(raised.map(\.phase) == [1, 1])
         #expect(Set(raised.map(\.device)) == [1, 3])
@@ -98,11 +95,8 @@ struct GearIdentityTests {
             #expect(detail.contains("which is that of \(other) (short address \(place))"))
             #expect(detail.contains("is now at short address \(place) (\(other))"))
         }
-        for one in bus.bus.gear { one.setMains(false, at: bus.clock.now) }
-        bus.run(for: .seconds(40))
-        for one in bus.bus.gear { one.setMains(true, at: bus.clock.now) }
         try Self.swap(bus, "lamp-02", "lamp-04")
-        bus.run(for: .seconds(90))
+        Self.cycleMains(bus)
         #expect(Self.changes(bus).map(\.phase) == [1, 1, 2, 2])
     }
 

@@ -36,11 +36,11 @@ struct GearSettingsTests {
         let told = bus.outlet.all.events.filter { $0.kind == "gear_settings" }
         #expect(
             told.map(\.detail)
-                == .init(repeating: "power_on 60.21 % (level 235), system_failure 60.21 % (level 235)", count: 3))
+                == .init(repeating: "power_on 59.53 % (level 235), system_failure 59.53 % (level 235)", count: 3))
         #expect(bus.outlet.all.events.filter { $0.kind == "setup_written" }.count == 6)
         // Mains went and came: looked at again, and nothing to write.
         for one in bus.bus.gear { one.setMains(false, at: bus.clock.now) }
-        bus.run(for: .seconds(1))
+        bus.run(for: .seconds(40))
         for one in bus.bus.gear { one.setMains(true, at: bus.clock.now) }
         bus.run(for: .seconds(60))
         #expect(bus.frames().filter { $0.data[1] == 0xA3 && $0.data[0] & 0x81 == 1 }.count >= 9)
@@ -79,9 +79,9 @@ struct GearSettingsTests {
         bus.run(for: .seconds(40))
         for _ in 0..<3 {
             bus.gear("lamp-01").setMains(false, at: bus.clock.now)
-            bus.run(for: .seconds(5))
-            bus.gear("lamp-01").setMains(true, at: bus.clock.now)
             bus.run(for: .seconds(40))
+            bus.gear("lamp-01").setMains(true, at: bus.clock.now)
+            bus.run(for: .seconds(90))
         }
         let told = bus.outlet.all.events.filter { $0.kind == "gear_setting_refused" }
         #expect(told.map(\.severity) == [1])
@@ -89,6 +89,8 @@ struct GearSettingsTests {
             told.first?.detail.contains("min_level: 0.1 % (level 1) is wanted and the gear keeps 0.99 % (level 85)")
                 == true)
         #expect(Self.writes(bus).filter { $0.data[1] == 0x2B }.count == 2)
+        // It was asked again each time.
+        #expect(bus.frames().filter { $0.data == [0x01, 0xA2] }.count >= 5)
     }
 
     @Test func `a curve is selected, and levels that follow from it are written by it`() throws {

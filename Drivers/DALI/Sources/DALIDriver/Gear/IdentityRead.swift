@@ -64,6 +64,8 @@ struct IdentityRead: Sendable {
             failures = 0
             let location = locations.removeFirst()
             bytes[location] = value
+            // DTR0 stands on the next location; where another one is wanted it must be set.
+            if let next = locations.first, next != location + 1 { isSet = false }
             if location == Self.last { plan(last: value) }
         }
         if result == nil, locations.isEmpty { finish() }
