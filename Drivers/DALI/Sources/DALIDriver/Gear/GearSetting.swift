@@ -15,18 +15,20 @@ enum GearSetting: Sendable, Hashable {
     case groupsHigh
     case scene(UInt8)
 
-    /// Read of every gear: commands and group frames need them, and a report shows what the gear does without us.
-    static let always: [GearSetting] = [
-        .curve, .minimumLevel, .maximumLevel, .powerOn, .systemFailure, .fadeTime, .groupsLow, .groupsHigh,
-    ]
+    /// Read of every gear: group frames and fades need them, and a report shows what the gear does without us.
+    static let always: [GearSetting] = [.powerOn, .systemFailure, .fadeTime, .groupsLow, .groupsHigh]
     /// What a report prints.
     static let told: [GearSetting] = [.powerOn, .systemFailure]
 
     static func all(for gear: Gear) -> [GearSetting] {
-        let wanted: [GearSetting] =
-            [.fadeRate, .extendedFade].filter { $0.wanted(gear) != nil }
-            + gear.settings.scenes.keys.sorted().map(GearSetting.scene)
-        return always + wanted
+        // What polling has learned already is asked for again only when it is to be another.
+        let learned = [
+            (GearSetting.curve, gear.curve == nil || gear.isCurveDoubted),
+            (.minimumLevel, gear.minimum == nil || gear.areLimitsDoubted),
+            (.maximumLevel, gear.maximum == nil || gear.areLimitsDoubted),
+        ].filter { $0.1 || $0.0.wanted(gear) != nil }.map(\.0)
+        let wanted = [GearSetting.fadeRate, .extendedFade].filter { $0.wanted(gear) != nil }
+        return learned + always + wanted + gear.settings.scenes.keys.sorted().map(GearSetting.scene)
     }
 
     private struct Row {
