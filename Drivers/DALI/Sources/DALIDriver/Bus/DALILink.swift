@@ -42,6 +42,16 @@ extension DALIRequest {
             .gear(address, opcode), isSentTwice: opcode.isSentTwice, priority: priority, expectsReply: opcode.isQuery)
     }
 
+    /// The same level or command to somebody else; special commands and 24-bit frames have no address to change.
+    func addressed(to address: GearAddress) -> DALIRequest {
+        let (first, second) = (UInt8(truncatingIfNeeded: frame.data >> 8), UInt8(truncatingIfNeeded: frame.data))
+        guard frame.bits == 16, GearAddress(firstByte: first) != nil else { return self }
+        let byte = first & 1 == 0 ? address.levelByte : address.opcodeByte
+        return DALIRequest(
+            ForwardFrame(bits: 16, data: UInt32(byte) << 8 | UInt32(second)), isSentTwice: isSentTwice,
+            priority: priority, expectsReply: expectsReply)
+    }
+
     /// A special command, sent as often and listened for as the standard asks.
     public static func special(_ command: SpecialCommand, _ data: UInt8 = 0, priority: FramePriority) -> DALIRequest {
         DALIRequest(

@@ -14,6 +14,8 @@ struct BusConfiguration {
     let settings: SerialSettings
     let isReadOnly: Bool
     let gear: [Gear]
+    /// Names of the lamp groups that are DALI groups here; the number is the place in the list.
+    let groupNames: [String]
 
     static let busOptions: [DriverOptionDescription] = [
         option("interface", InterfaceKind.all.map(\.name).joined(separator: "|"), "luba", "kind of DALI interface"),
@@ -21,11 +23,15 @@ struct BusConfiguration {
             "baud", "number", "", "speed of the serial line to the interface, bit/s; without it the vendor's of its kind"),
     ]
 
-    static let deviceOptions: [DriverOptionDescription] = [
-        option("address", "number", "", "short address of the control gear, 0 to 63", required: true),
-        option("curve", "auto|logarithmic|linear", "auto", "how level becomes light; auto asks the gear"),
-        option("fade", "duration", "", "fade time of commands that bring none; one of the standard's"),
-    ]
+    static let deviceOptions: [DriverOptionDescription] =
+        [
+            option("address", "number", "", "short address of the control gear, 0 to 63", required: true),
+            option(
+                "curve", "auto|logarithmic|linear", "auto",
+                "how level becomes light; auto asks the gear, others are selected"),
+            option("fade", "duration", "", "fade time of commands that bring none; one of the standard's"),
+        ]
+        + GearSettings.options
 
     /// Reads a Configure.
     ///
@@ -43,6 +49,7 @@ struct BusConfiguration {
         for profile in message.profiles { profiles[profile.name] = LampProfile(profile, diagnostics) }
         var owners: [ShortAddress: String] = [:]
         var gear: [Gear] = []
+        let groups = GroupPlan(message.devices)
         var configured = DriverConfigured()
         configured.request = message.request
         for device in message.devices {
@@ -50,7 +57,7 @@ struct BusConfiguration {
             description.index = device.index
             description.isLamp = true
             let profile = profiles[device.profile]
-            if let read = readGear(device, profile, &owners, diagnostics) {
+            if let read = readGear(device, profile, groups, &owners, diagnostics) {
                 gear.append(read)
                 description.usable = true
                 description.address = read.address.description
@@ -67,8 +74,8 @@ struct BusConfiguration {
             baud: baud ?? line.baud, parity: line.parity, stopBits: line.stopBits, assertsDTR: line.assertsDTR)
         return (
             BusConfiguration(
-                bus: message.bus, port: kind.map { port(message.port, $0) } ?? message.port, kind: kind, settings: settings, isReadOnly: message.readOnly,
-                gear: gear), configured
+                bus: message.bus, port: kind.map { port(message.port, $0) } ?? message.port, kind: kind,
+                settings: settings, isReadOnly: message.readOnly, gear: gear, groupNames: groups.names), configured
         )
     }
 
@@ -111,7 +118,7 @@ struct BusConfiguration {
     }
 
     private static func readGear(
-        _ device: DriverDevice, _ profile: LampProfile?, _ owners: inout [ShortAddress: String],
+        _ device: DriverDevice, _ profile: LampProfile?, _ groups: GroupPlan, _ owners: inout [ShortAddress: String],
         _ diagnostics: Diagnostics
     ) -> Gear? {
         let place = NodePlace(.device, name: device.name)
@@ -120,6 +127,8 @@ struct BusConfiguration {
         let curve: ArcPowerCurve? =
             options.choice("curve", ["auto": nil, "logarithmic": .logarithmic, "linear": .linear]) ?? nil
         let fade = options.value("fade").flatMap(readFade)
+        var settings = GearSettings(options, fallback: device.fallbackPercent, curve: curve, fade: fade)
+        (settings.groups, settings.groupsInUse) = (groups.mask(device.groups), groups.inUse)
         options.finish()
         guard let profile else {
             diagnostics.error("its profile \(device.profile.prefix(60)) was not handed over with the bus", at: place)
@@ -140,7 +149,8 @@ struct BusConfiguration {
             !diagnostics.hasErrors(.profile, name: device.profile)
         else { return nil }
         return Gear(
-            index: device.index, name: device.name, address: address, curve: curve, fade: fade, points: points)
+            index: device.index, name: device.name, address: address, curve: curve, fade: fade, points: points,
+            settings: settings)
     }
 
     private static func readFade(_ value: NodeValue) -> UInt8? {

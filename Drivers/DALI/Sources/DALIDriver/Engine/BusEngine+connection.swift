@@ -122,6 +122,7 @@ extension BusEngine {
     }
 
     private func note(_ record: DALIConnection.Record) {
+        hear(record)
         guard isTracing else { return }
         let (sent, bytes, text): (Bool, [UInt8], String) =
             switch record {

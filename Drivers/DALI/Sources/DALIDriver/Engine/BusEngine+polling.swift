@@ -45,6 +45,10 @@ extension BusEngine {
             outlet.remember(DriverMemory(device: gear[position].name, key: Gear.memoryKey, bytes: memory))
         }
         scheduler.done(position, at: now, took: now.duration(since: current.begun))
+        if finishProbe(of: position, at: now) {
+            reportState(position, at: now)
+            return
+        }
         if current.poll.linkFailure != nil {
             // Not the gear's fault: it is read as soon as the interface works.
             scheduler.release(position, due: now.advanced(by: Self.missRetry))
@@ -58,7 +62,8 @@ extension BusEngine {
             probes[position] = backoff
             scheduler.release(position, due: backoff.notBefore ?? now)
         } else {
-            probes[position] = nil
+            // It was silent until now: the others may be back as well.
+            if probes.removeValue(forKey: position) != nil { askTheOthers(at: now) }
             if gear[position].misses > 0 {
                 scheduler.release(position, due: now.advanced(by: min(Self.missRetry, gear[position].interval)))
             }
@@ -72,7 +77,9 @@ extension BusEngine {
         for request in requests {
             let begun = world.now()
             outcome = connection.transact(request)
-            account(request, outcome, took: world.now().duration(since: begun))
+            let took = world.now().duration(since: begun)
+            account(request, outcome, took: took)
+            remember(request, outcome, took: took)
             if case .error = outcome { break }
         }
         return outcome
@@ -139,7 +146,8 @@ extension BusEngine {
     /// Nothing can be read from any gear: each point is reported bad once.
     func loseAll(_ sentence: String, at now: BootInstant) {
         polling = nil
-        for position in gear.indices {
+        upkeep = nil
+        for position in gear.indices where !gear[position].isUnpowered {
             _ = gear[position].goOffline(sentence)
             let samples = gear[position].samples(bad: .communication, at: now)
             if !samples.isEmpty { outlet.samples(device: gear[position].index, samples) }
@@ -150,6 +158,11 @@ extension BusEngine {
     /// The bus can be read again: every gear is due now, the first ones first.
     func resumeAll(at now: BootInstant) {
         probes.removeAll()
-        for position in gear.indices where scheduler.contains(position) { scheduler.release(position, due: now) }
+        // Supply and lines may have been worked on: who is there, and with what settings, is looked at again.
+        census = nil
+        for position in gear.indices where scheduler.contains(position) && !gear[position].isUnpowered {
+            scheduler.release(position, due: now)
+        }
+        probeDark(at: now)
     }
 }

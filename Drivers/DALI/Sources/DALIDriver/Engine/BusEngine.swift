@@ -22,6 +22,30 @@ final class BusEngine {
     /// A gear's state is repeated at least this often, as the driver protocol asks.
     static let stateInterval: Duration = .seconds(10)
 
+    /// A gear's own memory is looked after when the first readings are out and people have seen that the lamps answer.
+    static let upkeepDelay: Duration = .seconds(10)
+    /// A bus that is polled without a pause still gives upkeep an exchange this often: half a percent of its time.
+    static let upkeepShare: Duration = .seconds(15)
+    /// A gear that did not answer then is left alone so long.
+    static let upkeepRetry: Duration = .seconds(60)
+    /// One lamp of a dark feeder is asked this often; so soon the others' return is seen without the feeder's meter.
+    static let darkProbe: Duration = .seconds(10)
+    /// All silent gear is asked together no more often than this when one of them answers.
+    static let callPause: Duration = .seconds(10)
+    /// After another controller's frame its lamps are read this soon: at the end of a short fade.
+    static let foreignLook: Duration = .milliseconds(500)
+    /// Another controller is told of no more often than this.
+    static let foreignPause: Duration = .seconds(600)
+    /// Before a command waits for the others of its group, sweeps leave it the bus.
+    static let sweepReserve: Duration = .milliseconds(60)
+    /// Key of what a gear keeps, in words, as it was last read.
+    static let keptKey = "settings"
+
+    struct Upkeep {
+        let position: Int
+        var run: GearUpkeep
+    }
+
     struct Polling {
         let position: Int
         var poll: GearPoll
@@ -52,6 +76,22 @@ final class BusEngine {
     var unstored: Set<MemoryKey> = []
     /// Indices of gear without mains, as far as the runtime knows.
     var unpowered: Set<UInt32> = []
+    var darkFeeders: [DarkFeeder] = []
+    /// When all silent gear was last asked together.
+    var lastCall: BootInstant?
+    var lastForeign: BootInstant?
+    var upkeep: Upkeep?
+    var upkeepFrom: BootInstant?
+    private var lastUpkeep: BootInstant?
+    var census: BusCensus?
+    /// Gear that is not the one expected, as it was told.
+    var strangers: [Int: GearIdentity] = [:]
+    var askedOwners: Set<Int> = []
+    /// What else is read in the time that is left.
+    var sweeps: [any SweepSource] = []
+    var nextSweep = 0
+    var registerUses: UInt64 = 0
+    var ringBuffer = DALITraceRing()
     private(set) var isStarted = false
     private var isTasksTurn = false
     var sentStates: [Int: (state: DriverDeviceState, at: BootInstant)] = [:]
@@ -74,7 +114,14 @@ final class BusEngine {
                 gear[position].recall(memory.bytes)
             }
         }
-        return answer
+        for position in gear.indices {
+            let name = gear[position].name
+            gear[position].keeping.accepted = memory(device: name, key: GearIdentity.memoryKey)
+                .flatMap { GearIdentity(String(decoding: $0, as: UTF8.self)) }
+            gear[position].keeping.told =
+                memory(device: name, key: Self.keptKey).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
+        return withFacts(answer)
     }
 
     /// Opens the port; the interface is greeted in the first turn.
@@ -145,97 +192,29 @@ final class BusEngine {
         }
         var nextPoll: BootInstant?
         if tasks?.isExclusive != true {
+            if lastUpkeep.map({ now.duration(since: $0) >= Self.upkeepShare }) ?? true {
+                lastUpkeep = now
+                if runUpkeep(connection, at: now) == nil { return world.now() }
+            }
             nextPoll = runPoll(connection, at: now)
             if nextPoll == nil { return world.now() }
         }
+        var nextSpare: BootInstant?
+        let isFree = [nextJob, tasks?.due, nextPoll].allSatisfy {
+            $0.map { $0 > now.advanced(by: Self.sweepReserve) } ?? true
+        }
+        if tasks?.isExclusive != true, isFree {
+            nextSpare = runUpkeep(connection, at: now)
+            if nextSpare == nil { return world.now() }
+            let nextSweep = runSweep(connection, at: now)
+            if nextSweep == nil { return world.now() }
+            nextSpare = [nextSpare, nextSweep].compactMap { $0 }.min()
+        }
         repeatStates(at: now)
-        return [nextJob, nextPoll, tasks?.due, connection.deadline, now.advanced(by: Self.idleLook)].compactMap { $0 }
+        tellBudget()
+        return [nextJob, nextPoll, nextSpare, tasks?.due, connection.deadline, now.advanced(by: Self.idleLook)]
+            .compactMap { $0 }
             .min() ?? now
-    }
-
-    // MARK: jobs
-
-    func submit(_ command: DriverCommand, completion: @escaping (DriverCommandDone) -> Void) {
-        guard let position = gear.firstIndex(where: { $0.index == command.device }) else {
-            completion(.rejected("the bus has no usable device number \(command.device)"))
-            return
-        }
-        guard configuration?.isReadOnly != true else {
-            completion(.rejected("the gateway is read-only"))
-            return
-        }
-        let order: LampOrder
-        do throws(LampOrder.Refusal) {
-            order = try LampOrder(command, gear: gear[position])
-        } catch {
-            completion(.rejected(error.reason))
-            return
-        }
-        // The latest order for a lamp's light counts; the one before is answered for, not read back for ever.
-        if order != .identify { replaceCommands(at: position) }
-        let run = LampCommand(order, command: command, gear: gear[position], at: world.now())
-        jobs.append(Job(position: position, work: .command(run, completion)))
-    }
-
-    func submit(_ query: DriverQuery, completion: @escaping (DriverQueryDone) -> Void) {
-        guard let position = gear.firstIndex(where: { $0.index == query.device }) else {
-            var done = DriverQueryDone()
-            done.failure = "the bus has no usable device number \(query.device)"
-            completion(done)
-            return
-        }
-        let deadline =
-            query.deadlineBootNs == 0
-            ? BootInstant(nanoseconds: .max) : BootInstant(nanoseconds: Int64(clamping: query.deadlineBootNs))
-        let poll = GearPoll(priority: .user, isComplete: true)
-        jobs.append(
-            Job(position: position, work: .query(poll, wanted: query.points, deadline: deadline, completion)))
-    }
-
-    private func replaceCommands(at position: Int) {
-        jobs.removeAll { job in
-            guard job.position == position, case .command(let command, _) = job.work, command.order != .identify
-            else { return false }
-            job.complete(
-                gear[position],
-                reason: command.isSent
-                    ? "sent, but a later command to this lamp came before it was read back"
-                    : "a later command to this lamp took its place; nothing was sent")
-            return true
-        }
-    }
-
-    private func failJobs(_ reason: String) {
-        let failed = jobs
-        jobs.removeAll()
-        for job in failed { job.complete(gear[job.position], reason: reason) }
-    }
-
-    /// One exchange of the job that goes first.
-    ///
-    /// - Returns: nil when something was done; otherwise when the next job has something to do (never: the far future).
-    private func runJob(_ connection: DALIConnection, at now: BootInstant) -> BootInstant? {
-        var earliest = BootInstant(nanoseconds: .max)
-        // Equal ranks keep their order: sort is stable by position in the list.
-        let order = jobs.indices.sorted { (jobs[$0].rank, $0) < (jobs[$1].rank, $1) }
-        for index in order {
-            let position = jobs[index].position
-            switch jobs[index].next(gear[position], at: now) {
-            case .wait(let until): earliest = min(earliest, until)
-            case .finished:
-                let job = jobs.remove(at: index)
-                job.complete(gear[position])
-                return nil
-            case .exchange(let requests):
-                let outcome = exchange(requests, on: connection)
-                let ended = world.now()
-                jobs[index].received(outcome, gear: &gear[position], at: ended)
-                judge(outcome, at: ended)
-                reportState(position, at: ended)
-                return nil
-            }
-        }
-        return earliest
     }
 }
 

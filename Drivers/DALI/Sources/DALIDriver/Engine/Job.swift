@@ -8,8 +8,19 @@ struct Job {
         case query(GearPoll, wanted: [UInt32], deadline: BootInstant, (DriverQueryDone) -> Void)
     }
 
+    /// Orders to the lamps of a group come one by one; so long the first waits for the others, so that one frame does for all.
+    static let gathering: Duration = .milliseconds(20)
+
     let position: Int
     var work: Work
+    var gathersUntil = BootInstant(nanoseconds: .min)
+
+    /// What a command is about to send, when others may want to send the very same; nil otherwise. Its address is broadcast, so
+    /// that those of several gear compare equal when they mean the same.
+    func sharedFrame(_ gear: Gear) -> DALIRequest? {
+        guard case .command(let command, _) = work, command.isAboutToSend, command.order.isShareable else { return nil }
+        return command.order.request(gear, priority: command.priority).addressed(to: .broadcast)
+    }
 
     /// Who goes first: a person, then a schedule; what has not been sent before what is only to be read back.
     var rank: Int {

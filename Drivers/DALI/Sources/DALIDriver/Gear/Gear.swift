@@ -29,6 +29,16 @@ struct Gear {
     var minimum: UInt8?
     var maximum: UInt8?
     var fade: UInt8?
+    /// Its mains or its answers were away: what is known still serves for reading, and is asked anew before a level depends on it.
+    var isCurveDoubted = false
+    var areLimitsDoubted = false
+
+    /// What the configuration wants to stand in the gear's own memory.
+    let settings: GearSettings
+    /// What stands there, and who the gear is.
+    var keeping = GearKeeping()
+    /// Its feeder is off, as far as the runtime knows: silence is no fault.
+    private(set) var isUnpowered = false
 
     /// What the runtime keeps of it across restarts.
     private(set) var remembered: [UInt8]?
@@ -42,7 +52,8 @@ struct Gear {
     private(set) var lastAnswer: BootInstant?
 
     init(
-        index: UInt32, name: String, address: ShortAddress, curve: ArcPowerCurve?, fade: UInt8?, points: [Point]
+        index: UInt32, name: String, address: ShortAddress, curve: ArcPowerCurve?, fade: UInt8?, points: [Point],
+        settings: GearSettings = GearSettings()
     ) {
         self.index = index
         self.name = name
@@ -50,6 +61,7 @@ struct Gear {
         configuredCurve = curve
         configuredFade = fade
         self.points = points
+        self.settings = settings
         self.curve = curve
     }
 
@@ -70,6 +82,17 @@ struct Gear {
         minimum = nil
         maximum = nil
         fade = nil
+        isCurveDoubted = false
+        areLimitsDoubted = false
+        keeping.doubt()
+    }
+
+    /// It was away and is back, perhaps with other settings or as another gear. What was known serves until it is asked anew.
+    mutating func doubt() {
+        isCurveDoubted = configuredCurve == nil && curve != nil
+        areLimitsDoubted = minimum != nil || maximum != nil
+        fade = nil
+        keeping.doubt()
     }
 
     /// Several polls in a row went unanswered, by this gear and not by the whole bus.
@@ -108,7 +131,13 @@ struct Gear {
         misses = 0
         lastAnswer = now
         condition = .online
-        detail = ""
+        detail = isStranger ? strangerText : ""
+    }
+
+    private var strangerText: String {
+        let found = keeping.identity.map(\.description) ?? "unknown"
+        let expected = expectedIdentity.map(\.description) ?? "unknown"
+        return "\(address): gear \(found) answers where \(expected) belongs"
     }
 
     /// It did not answer, or not intelligibly.
@@ -116,6 +145,8 @@ struct Gear {
     /// - Returns: whether it has just gone offline.
     mutating func missed(_ sentence: String) -> Bool {
         requests += 1
+        // Nobody expects an answer of a gear without mains.
+        guard !isUnpowered else { return false }
         failures += 1
         misses += 1
         detail = sentence
@@ -141,6 +172,23 @@ struct Gear {
         detail = sentence
         defer { condition = .offline }
         return condition != .offline
+    }
+
+    /// Its feeder went off: it is not asked any more, and says nothing.
+    mutating func losePower() {
+        isUnpowered = true
+        misses = 0
+        condition = .unknown
+        detail = "no mains: its feeder is off"
+    }
+
+    /// Its feeder came on, or it answered.
+    mutating func regainPower() {
+        isUnpowered = false
+        misses = 0
+        lastStatus = nil
+        if condition == .unknown { detail = "" }
+        doubt()
     }
 
     // MARK: samples

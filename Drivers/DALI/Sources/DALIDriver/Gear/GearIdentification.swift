@@ -34,21 +34,27 @@ struct GearIdentification: Sendable {
 
     mutating func received(_ outcome: DALIOutcome, gear: inout Gear) {
         switch (asked, outcome) {
-        case (.curve, .reply(let value)): gear.curve = value == 1 ? .linear : .logarithmic
+        case (.curve, .reply(let value)):
+            gear.curve = value == 1 ? .linear : .logarithmic
+            gear.isCurveDoubted = false
         case (.curve, .none) where counts[.curve, default: 0] >= Self.attempts:
             // No LED gear of device type 6: the standard's own curve.
             gear.curve = .logarithmic
+            gear.isCurveDoubted = false
         case (.maximum, .reply(let value)) where value > 0 && value <= ArcPowerCurve.full: gear.maximum = value
-        case (.minimum, .reply(let value)) where value > 0 && value <= ArcPowerCurve.full: gear.minimum = value
+        case (.minimum, .reply(let value)) where value > 0 && value <= ArcPowerCurve.full:
+            gear.minimum = value
+            // The lowest is asked for last.
+            gear.areLimitsDoubted = false
         default: break
         }
     }
 
     private func isOpen(_ question: Question, _ gear: Gear) -> Bool {
         switch question {
-        case .curve: gear.curve == nil
-        case .maximum: gear.maximum == nil
-        case .minimum: gear.minimum == nil
+        case .curve: gear.curve == nil || gear.isCurveDoubted
+        case .maximum: gear.maximum == nil || gear.areLimitsDoubted && counts[.maximum] == nil
+        case .minimum: gear.minimum == nil || gear.areLimitsDoubted
         }
     }
 }

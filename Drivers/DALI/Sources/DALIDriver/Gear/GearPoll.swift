@@ -26,6 +26,8 @@ struct GearPoll: GearRun {
     private var phase = Phase.status
     private var identification = GearIdentification()
     private var hasAskedCurve = false
+    /// The gear was away before this poll.
+    private var isFresh = false
     private var levelAttempts = 0
 
     init(priority: FramePriority, isComplete: Bool) {
@@ -37,8 +39,13 @@ struct GearPoll: GearRun {
         switch phase {
         case .status: return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
         case .identification:
-            let knewCurve = gear.curve != nil && !hasAskedCurve
-            hasAskedCurve = hasAskedCurve || gear.curve == nil
+            // Back after an absence: its state first, for many may have come back at once. What is doubted is asked next time.
+            if isFresh && gear.curve != nil {
+                phase = isComplete || gear.isDue({ !$0.isOfStatus }, at: now) ? .level : .finished
+                return next(gear, at: now)
+            }
+            let knewCurve = gear.curve != nil && !gear.isCurveDoubted && !hasAskedCurve
+            hasAskedCurve = hasAskedCurve || gear.curve == nil || gear.isCurveDoubted
             if let requests = identification.next(for: gear, limits: knewCurve, priority: priority) {
                 return .exchange(requests)
             }
@@ -69,8 +76,10 @@ struct GearPoll: GearRun {
         case .reply(let value):
             let status = GearStatus(rawValue: value)
             // After a silence of its own, or a return of its mains that is news, another gear may sit there.
-            let isFresh = status.contains(.powerCycleSeen) && gear.lastStatus?.contains(.powerCycleSeen) != true
-            if gear.wasSilent || isFresh { gear.forget() }
+            isFresh =
+                gear.wasSilent
+                || status.contains(.powerCycleSeen) && gear.lastStatus?.contains(.powerCycleSeen) != true
+            if isFresh { gear.doubt() }
             gear.lastStatus = status
             gear.answered(at: now)
             samples += gear.samples(status: status, at: now, all: isComplete)
@@ -85,7 +94,8 @@ struct GearPoll: GearRun {
             wentOffline = gear.missed(sentence)
             failure = sentence
             if gear.isOffline || isComplete {
-                samples += gear.samples(bad: .communication, at: now, all: isComplete)
+                samples += gear.samples(
+                    bad: gear.isUnpowered ? .notPowered : .communication, at: now, all: isComplete)
             }
             phase = .finished
         }

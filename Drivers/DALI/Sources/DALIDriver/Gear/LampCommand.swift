@@ -47,6 +47,8 @@ struct LampCommand: GearRun {
     let fade: UInt8?
     let deadline: BootInstant
     private(set) var isSent = false
+    /// Nothing is left to do but to send it.
+    var isAboutToSend: Bool { if case .send = phase { true } else { false } }
     private(set) var done = DriverCommandDone()
     private(set) var linkFailure: DALIFailure?
 
@@ -99,7 +101,9 @@ struct LampCommand: GearRun {
         case .presence: return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
         case .identification:
             // At the ends of the curve nothing needs asking: the frame goes at once, even to a gear that cannot answer.
-            if order.needsCurve, let requests = identification.next(for: gear, priority: priority) {
+            if order.needsCurve,
+                let requests = identification.next(for: gear, limits: !gear.isIdentified, priority: priority)
+            {
                 return .exchange(requests)
             }
             phase = fade == nil || fade == gear.fade ? .send : (gear.fade == nil ? .fadeQuery : .fadeWrite)
@@ -203,7 +207,7 @@ struct LampCommand: GearRun {
     private mutating func receivedSent(_ gear: Gear, at now: BootInstant) {
         isSent = true
         attempts = 0
-        guard order.target(gear) != nil else {
+        guard order.target(gear) != nil || order.isRelative else {
             finish(.applied, "")
             return
         }
@@ -220,7 +224,8 @@ struct LampCommand: GearRun {
         case .none, .error:
             attempts += 1
             guard attempts < Self.lookAttempts else {
-                finish(.noAnswer, "sent, but \(gear.address) did not answer when it was read back")
+                let mains = gear.isUnpowered ? "; its feeder is off" : ""
+                finish(.noAnswer, "sent, but \(gear.address) did not answer when it was read back\(mains)")
                 return
             }
             phase = .pause(until: now.advanced(by: Self.lookRetry), then: look)
@@ -264,7 +269,8 @@ struct LampCommand: GearRun {
         }
         if isThere {
             if let note = order.limitNote(gear) { notes.append(note) }
-            finish(.verified, notes.joined(separator: "; "))
+            // Nobody but the gear knows where a step leads: it is told, not judged.
+            finish(order.target(gear) == nil ? .applied : .verified, notes.joined(separator: "; "))
         } else {
             // Its limits may have been changed by somebody else: ask again next time.
             gear.minimum = nil

@@ -9,11 +9,27 @@ enum LampOrder: Sendable, Hashable {
     case off
     /// RECALL MAX LEVEL: the gear's highest level at once.
     case recallMax
+    /// RECALL MIN LEVEL: the gear's lowest level at once.
+    case recallMin
+    /// GO TO SCENE: the level that the gear keeps for it.
+    case scene(UInt8)
+    /// A command whose end only the gear knows: up, down, steps, its last active level.
+    case relative(GearOpcode)
     /// IDENTIFY DEVICE: the lamp shows itself for 10 s.
     case identify
 
+    /// Actions without a value, and what they order. Commands that change what the gear keeps are not among them: those are the
+    /// configuration's.
+    private static let table: [(name: String, order: LampOrder)] = [
+        ("off", .off), ("recall_max", .recallMax), ("recall_min", .recallMin), ("identify", .identify),
+        ("up", .relative(.up)), ("down", .relative(.down)), ("step_up", .relative(.stepUp)),
+        ("step_down", .relative(.stepDown)), ("on_and_step_up", .relative(.onAndStepUp)),
+        ("step_down_and_off", .relative(.stepDownAndOff)),
+        ("go_to_last_active_level", .relative(.goToLastActiveLevel)),
+    ]
+
     /// Actions beyond `set`.
-    static let actions = ["off", "recall_max", "identify"]
+    static let actions = table.map(\.name) + ["go_to_scene"]
 
     struct Refusal: Error, Sendable, Hashable {
         let reason: String
@@ -21,14 +37,19 @@ enum LampOrder: Sendable, Hashable {
 
     init(_ command: DriverCommand, gear: Gear) throws(Refusal) {
         switch command.action {
-        case "off": self = .off
-        case "recall_max": self = .recallMax
-        case "identify": self = .identify
         case "set": self = try Self.set(command, gear: gear)
+        case "go_to_scene":
+            guard case .number(let number)? = command.value.telemetry, let scene = number.integer,
+                (0...15).contains(scene)
+            else { throw Refusal(reason: "go_to_scene takes the number of a scene, 0 to 15") }
+            self = .scene(UInt8(scene))
         default:
-            throw Refusal(
-                reason:
-                    "a lamp knows no action \(command.action.prefix(40)); it knows set, off, recall_max and identify")
+            guard let row = Self.table.first(where: { $0.name == command.action }) else {
+                throw Refusal(
+                    reason: "a lamp knows no action \(command.action.prefix(40)); it knows set, "
+                        + Self.actions.joined(separator: ", "))
+            }
+            self = row.order
         }
     }
 
@@ -63,9 +84,21 @@ enum LampOrder: Sendable, Hashable {
             return level == 0 ? 0 : min(max(level, gear.limits.lowerBound), gear.limits.upperBound)
         case .off: return 0
         case .recallMax: return gear.limits.upperBound
-        case .identify: return nil
+        case .recallMin: return gear.limits.lowerBound
+        case .scene, .relative, .identify: return nil
         }
     }
+
+    /// Where it leads depends on what the gear knows; it is looked at afterwards and told.
+    var isRelative: Bool {
+        switch self {
+        case .relative, .scene: true
+        default: false
+        }
+    }
+
+    /// One frame to a group means the same to each of its lamps as a frame to each of them.
+    var isShareable: Bool { self != .identify }
 
     /// Says so when the gear's limits stand in the way of what was asked for.
     func limitNote(_ gear: Gear) -> String? {
@@ -81,6 +114,9 @@ enum LampOrder: Sendable, Hashable {
         case .level: DALIRequest(.directArcPower(gear.address, level: target(gear) ?? 0), priority: priority)
         case .off: .gear(gear.address, .off, priority: priority)
         case .recallMax: .gear(gear.address, .recallMaxLevel, priority: priority)
+        case .recallMin: .gear(gear.address, .recallMinLevel, priority: priority)
+        case .scene(let number): .gear(gear.address, .goToScene(number), priority: priority)
+        case .relative(let opcode): .gear(gear.address, opcode, priority: priority)
         case .identify: .gear(gear.address, .identifyDevice, priority: priority)
         }
     }

@@ -53,8 +53,16 @@ protocol DALITaskBench: AnyObject {
     func isStored(device: String, key: String) -> Bool
     /// Everything known of a gear is asked anew: another one may sit at its address.
     func forget(device: String)
+    /// Makes the gear that is now at the device's address the device's own, as `replace` wants it; nil when nobody has read who it
+    /// is yet.
+    func acceptIdentity(device: String) -> GearIdentity?
     /// Something that the head-end must know.
     func event(_ event: DriverEvent)
     /// Tells the person how far it is: a finding, or a map with `line`.
     func tell(_ content: DriverNode)
+}
+
+extension DALITaskBench {
+    // Benches that only count frames know no gear.
+    func acceptIdentity(device: String) -> GearIdentity? { nil }
 }
