@@ -56,8 +56,13 @@ struct LampProfile {
         return entries.compactMap { entry in
             let request = requests[entry.point.rawValue]
             if request?.excluded == true || (request == nil && device.onlyListed) { return nil }
-            let wanted = request.flatMap { Self.interval($0.intervalMs) } ?? Self.interval(device.intervalMs)
-            return Gear.Point(kind: entry.point, interval: wanted ?? entry.interval ?? interval)
+            let asked = request.flatMap { Self.interval($0.intervalMs) }
+            // A device's own interval is that of its polls; energy and diagnostics keep theirs unless they are named.
+            let standard =
+                entry.point.isPolled
+                ? Self.interval(device.intervalMs) ?? entry.interval
+                : entry.interval ?? entry.point.row.interval
+            return Gear.Point(kind: entry.point, interval: asked ?? standard ?? interval)
         }
     }
 

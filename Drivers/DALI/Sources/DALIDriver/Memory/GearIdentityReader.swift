@@ -1,31 +1,4 @@
-/// Who a control gear is: its GTIN and identification number, unique in the world (IEC 62386-102 clause 9.10.6).
-struct GearIdentity: Sendable, Hashable, CustomStringConvertible {
-    let tradeItemNumber: UInt64
-    let number: UInt64
-
-    init(tradeItemNumber: UInt64, number: UInt64) {
-        self.tradeItemNumber = tradeItemNumber
-        self.number = number
-    }
-
-    /// `<GTIN>/<number>`, both decimal; leading zeros do not matter.
-    init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
-            let first = UInt64(parts[0]), first <= Self.noTradeItem, let second = UInt64(parts[1])
-        else { return nil }
-        self.init(tradeItemNumber: first, number: second)
-    }
-
-    var description: String { "\(tradeItemNumber)/\(number)" }
-
-    /// False for gear whose maker left the number empty: it cannot be told from its brothers.
-    var isUnique: Bool {
-        number != 0 && number != .max && number != UInt64(UInt32.max) && tradeItemNumber != Self.noTradeItem
-    }
-
-    private static let noTradeItem: UInt64 = 0xFFFF_FFFF_FFFF
-}
+internal import Telemetry
 
 /// Reads a gear's identity, firmware and hardware version out of memory bank 0, by either layout.
 ///
@@ -99,11 +72,21 @@ struct GearIdentityReader {
             let own = number("identification_number", bank, image)
         else { return .unknown }
         let firmware = bank.field("firmware_version").flatMap { image.read($0).value }?.description
-        return .identity(GearIdentity(tradeItemNumber: item, number: own), firmware: firmware, version: version)
+        let identity = GearIdentity(gtin: item, number: own)
+        guard identity.isUnique else { return .unknown }
+        return .identity(identity, firmware: firmware, version: version)
     }
 
     private func number(_ name: String, _ bank: MemoryBank, _ image: BankImage) -> UInt64? {
         guard case .text(let digits)? = bank.field(name).flatMap({ image.read($0).value }) else { return nil }
         return UInt64(digits)
+    }
+}
+
+extension GearIdentity {
+    /// False for gear whose maker left the number empty, all ones or zero: it cannot be told from its brothers.
+    var isUnique: Bool {
+        let blanks: [UInt64] = [0, .max, UInt64(UInt32.max)]
+        return !blanks.contains(number) && gtin != 0xFFFF_FFFF_FFFF
     }
 }
