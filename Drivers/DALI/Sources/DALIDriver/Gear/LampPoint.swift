@@ -73,8 +73,10 @@ struct LampPoint: Sendable {
 
     var isOfStatus: Bool { if case .status = source { true } else { false } }
     var isOfLevel: Bool { source == .actualLevel }
-    /// Read by each poll; the others by the sweep through what polling leaves free.
+    /// Read by each poll.
     var isPolled: Bool { isOfStatus || isOfLevel }
+    /// Read by the sweep through what polling leaves free. Who the gear is, the engine reads as it looks after the gear's settings.
+    var isSwept: Bool { !isPolled && source != .identity }
 
     func descriptor(interval: Duration) -> PointDescriptor {
         switch self {

@@ -95,7 +95,7 @@ final class DiagnosticsSweep: SweepSource {
         for offset in 1...max(1, gear.count) where !gear.isEmpty {
             let position = (last + offset) % gear.count
             let one = gear[position]
-            guard one.points.contains(where: { !$0.kind.isPolled }) else { continue }
+            guard one.points.contains(where: { $0.kind.isSwept }) else { continue }
             var knowledge = known[position] ?? Knowledge(points: one.points.count)
             defer { known[position] = knowledge }
             guard bench.isReadable(position) else {
@@ -112,7 +112,7 @@ final class DiagnosticsSweep: SweepSource {
                 consider(knowledge.notBefore)
                 continue
             }
-            let due = one.points.indices.filter { !one.points[$0].kind.isPolled && knowledge.due[$0] <= now }
+            let due = one.points.indices.filter { one.points[$0].kind.isSwept && knowledge.due[$0] <= now }
             if let first = due.first {
                 last = position
                 let source = SweepReading.Source(one.points[first].kind)
@@ -125,7 +125,7 @@ final class DiagnosticsSweep: SweepSource {
                             lastLocation: source.bank.flatMap { knowledge.lastLocations[$0] },
                             mayWrite: !bench.isReadOnly)))
             }
-            if let next = one.points.indices.filter({ !one.points[$0].kind.isPolled }).map({ knowledge.due[$0] }).min() {
+            if let next = one.points.indices.filter({ one.points[$0].kind.isSwept }).map({ knowledge.due[$0] }).min() {
                 consider(next)
             }
         }
