@@ -76,13 +76,10 @@ final class SweepField: SweepBench {
     func read(_ reader: MemoryBankReader, isTracked: Bool = true) -> MemoryBankReader.Result? {
         var reader = reader
         var registers = TransferRegisters()
-        var uses = registerUses
         while case .exchange(let requests) = reader.next(isTracked ? registers : nil) {
             let outcomes = perform(requests)
             for request in requests { registers.note(request.frame) }
-            uses = registerUses
             reader.received(outcomes)
-            _ = uses
         }
         return reader.result
     }
