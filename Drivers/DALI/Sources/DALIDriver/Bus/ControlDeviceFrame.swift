@@ -49,5 +49,7 @@ extension ForwardFrame {
     }
 
     /// A frame of 24 bits for people; events of control devices have bit 16 clear.
-    var controlDeviceDescription: String { "24 bits \(hexadecimal(bytes))" }
+    var controlDeviceDescription: String {
+        ControlDeviceEvent(self)?.description ?? "24 bits \(hexadecimal(bytes))"
+    }
 }

@@ -14,6 +14,7 @@ struct BusConfiguration {
     let settings: SerialSettings
     let isReadOnly: Bool
     let gear: [Gear]
+    let sensors: [Sensor]
     /// Names of the lamp groups that are DALI groups here; the number is the place in the list.
     let groupNames: [String]
 
@@ -31,7 +32,7 @@ struct BusConfiguration {
                 "how level becomes light; auto asks the gear, others are selected"),
             option("fade", "duration", "", "fade time of commands that bring none; one of the standard's"),
         ]
-        + GearSettings.options
+        + GearSettings.options + Sensor.options
 
     /// Reads a Configure.
     ///
@@ -49,6 +50,8 @@ struct BusConfiguration {
         for profile in message.profiles { profiles[profile.name] = LampProfile(profile, diagnostics) }
         var owners: [ShortAddress: String] = [:]
         var gear: [Gear] = []
+        var sensors: [Sensor] = []
+        var sensorOwners: [String: String] = [:]
         let groups = GroupPlan(message.devices)
         var configured = DriverConfigured()
         configured.request = message.request
@@ -57,7 +60,17 @@ struct BusConfiguration {
             description.index = device.index
             description.isLamp = true
             let profile = profiles[device.profile]
-            if let read = readGear(device, profile, groups, &owners, diagnostics) {
+            if let profile, case .sensor(let kind) = profile.kind {
+                description.isLamp = false
+                if let read = Sensor.read(device, profile, kind, owners: &sensorOwners, diagnostics) {
+                    sensors.append(read)
+                    description.usable = true
+                    description.address = read.text
+                    description.points = read.points.map {
+                        DriverPointDescription($0.kind.descriptor(interval: $0.interval))
+                    }
+                }
+            } else if let read = readGear(device, profile, groups, &owners, diagnostics) {
                 gear.append(read)
                 description.usable = true
                 description.address = read.address.description
@@ -75,7 +88,8 @@ struct BusConfiguration {
         return (
             BusConfiguration(
                 bus: message.bus, port: kind.map { port(message.port, $0) } ?? message.port, kind: kind,
-                settings: settings, isReadOnly: message.readOnly, gear: gear, groupNames: groups.names), configured
+                settings: settings, isReadOnly: message.readOnly, gear: gear, sensors: sensors,
+                groupNames: groups.names), configured
         )
     }
 

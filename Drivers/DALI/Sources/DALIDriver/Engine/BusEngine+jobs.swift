@@ -12,6 +12,10 @@ extension BusEngine {
             completion(.rejected("the gateway is read-only"))
             return
         }
+        if ColourCommand.isMeant(by: command, gear: gear[position]) {
+            submitColour(command, to: position, completion: completion)
+            return
+        }
         let order: LampOrder
         do throws(LampOrder.Refusal) {
             order = try LampOrder(command, gear: gear[position])

@@ -12,7 +12,7 @@ extension BusEngine {
                 DALITraceEntry(
                     at: now, took: .zero, request: nil, outcome: nil, received: frame.bytes,
                     text: "another controller: \(frame)"))
-            if frame.bits == 16 { heardGearFrame(frame, at: now) }
+            if frame.bits == 16 { heardGearFrame(frame, at: now) } else { sensors?.heard(frame, at: now) }
         }
     }
 

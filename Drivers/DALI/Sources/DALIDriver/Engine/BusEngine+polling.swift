@@ -138,6 +138,7 @@ extension BusEngine {
     }
 
     func repeatStates(at now: BootInstant) {
+        sensors?.repeatStates(at: now)
         for (position, sent) in sentStates where now.duration(since: sent.at) >= Self.stateInterval {
             reportState(position, at: now)
         }
@@ -147,6 +148,7 @@ extension BusEngine {
     func loseAll(_ sentence: String, at now: BootInstant) {
         polling = nil
         upkeep = nil
+        sensors?.lose(sentence, at: now)
         for position in gear.indices where !gear[position].isUnpowered {
             _ = gear[position].goOffline(sentence)
             let samples = gear[position].samples(bad: .communication, at: now)

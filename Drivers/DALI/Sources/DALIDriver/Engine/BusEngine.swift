@@ -90,6 +90,7 @@ final class BusEngine {
     /// What else is read in the time that is left.
     var sweeps: [any SweepSource] = []
     var nextSweep = 0
+    var sensors: SensorWatch?
     var registerUses: UInt64 = 0
     var ringBuffer = DALITraceRing()
     private(set) var isStarted = false
@@ -107,6 +108,9 @@ final class BusEngine {
         self.configuration = configuration
         gear = configuration.gear
         tasks = DALITaskHost(bench: self, outlet: outlet)
+        let sensors = SensorWatch(configuration.sensors, outlet: outlet)
+        self.sensors = sensors
+        sweeps = [sensors, DiagnosticsSweep()]
         memories = [:]
         for memory in message.memories { memories[MemoryKey(device: memory.device, key: memory.key)] = memory.bytes }
         for memory in message.memories where memory.key == Gear.memoryKey {

@@ -5,6 +5,7 @@ internal import Telemetry
 struct Job {
     enum Work {
         case command(LampCommand, (DriverCommandDone) -> Void)
+        case colour(ColourCommand, (DriverCommandDone) -> Void)
         case query(GearPoll, wanted: [UInt32], deadline: BootInstant, (DriverQueryDone) -> Void)
     }
 
@@ -26,6 +27,7 @@ struct Job {
     var rank: Int {
         switch work {
         case .command(let command, _): (command.isSent ? 8 : 0) + Int(command.priority.rawValue)
+        case .colour(let command, _): (command.isSent ? 8 : 0) + Int(command.priority.rawValue)
         case .query(let poll, _, _, _): 4 + Int(poll.priority.rawValue)
         }
     }
@@ -35,6 +37,10 @@ struct Job {
         case .command(var command, let completion):
             let step = command.next(gear, at: now)
             work = .command(command, completion)
+            return step
+        case .colour(var command, let completion):
+            let step = command.next(gear, at: now)
+            work = .colour(command, completion)
             return step
         case .query(var poll, let wanted, let deadline, let completion):
             if now >= deadline { return .finished }
@@ -49,6 +55,9 @@ struct Job {
         case .command(var command, let completion):
             command.received(outcome, gear: &gear, at: now)
             work = .command(command, completion)
+        case .colour(var command, let completion):
+            command.received(outcome, gear: &gear, at: now)
+            work = .colour(command, completion)
         case .query(var poll, let wanted, let deadline, let completion):
             poll.received(outcome, gear: &gear, at: now)
             work = .query(poll, wanted: wanted, deadline: deadline, completion)
@@ -59,6 +68,9 @@ struct Job {
     func complete(_ gear: Gear, reason: String = "") {
         switch work {
         case .command(var command, let completion):
+            command.abandon(reason)
+            completion(command.done)
+        case .colour(var command, let completion):
             command.abandon(reason)
             completion(command.done)
         case .query(let poll, let wanted, _, let completion):

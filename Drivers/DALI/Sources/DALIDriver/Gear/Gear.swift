@@ -66,7 +66,7 @@ struct Gear {
     }
 
     /// How often the gear is polled: as often as its most wanted point.
-    var interval: Duration { points.map(\.interval).min() ?? .seconds(60) }
+    var interval: Duration { points.filter(\.kind.isPolled).map(\.interval).min() ?? .seconds(60) }
     var isOffline: Bool { condition == .offline }
     var isIdentified: Bool { curve != nil && minimum != nil && maximum != nil }
 
@@ -227,7 +227,7 @@ struct Gear {
     /// - Parameter level: 255 (MASK) while the gear starts up or its lamp has failed: it has no level then.
     mutating func samples(level: UInt8, at now: BootInstant, all: Bool = false) -> [Sample] {
         let curve = curve ?? .logarithmic
-        return samples({ !$0.isOfStatus }, at: now, all: all) { _ in
+        return samples({ $0.isOfLevel }, at: now, all: all) { _ in
             guard level <= ArcPowerCurve.full else { return (nil, .bad(.deviceReported)) }
             return (.number(curve.percent(level: level)), .good)
         }
@@ -250,8 +250,4 @@ struct Gear {
         guard level <= ArcPowerCurve.full else { return "MASK (starting up, or no working lamp)" }
         return "level \(level) (\((curve ?? .logarithmic).percent(level: level)) %)"
     }
-}
-
-extension LampPoint {
-    var isOfStatus: Bool { source != .actualLevel }
 }

@@ -49,7 +49,7 @@ struct GearPoll: GearRun {
             if let requests = identification.next(for: gear, limits: knewCurve, priority: priority) {
                 return .exchange(requests)
             }
-            phase = isComplete || gear.isDue({ !$0.isOfStatus }, at: now) ? .level : .finished
+            phase = isComplete || gear.isDue({ $0.isOfLevel }, at: now) ? .level : .finished
             return next(gear, at: now)
         case .level: return .exchange([.gear(gear.address, .queryActualLevel, priority: priority)])
         case .finished: return .finished
@@ -107,10 +107,10 @@ struct GearPoll: GearRun {
         case .reply(let level): samples += gear.samples(level: level, at: now, all: isComplete)
         case .collision:
             gear.collided(at: now)
-            samples += gear.samples(bad: .collision, at: now, all: isComplete) { !$0.isOfStatus }
+            samples += gear.samples(bad: .collision, at: now, all: isComplete) { $0.isOfLevel }
         case .none, .error:
             guard levelAttempts >= Self.levelAttempts else { return }
-            samples += gear.samples(bad: .communication, at: now, all: isComplete) { !$0.isOfStatus }
+            samples += gear.samples(bad: .communication, at: now, all: isComplete) { $0.isOfLevel }
         }
         phase = .finished
     }
