@@ -1,15 +1,15 @@
 /// How long frames take on a DALI bus (IEC 62386-101:2022, 8 and 9); all times in nanoseconds.
 public enum DALITiming {
     /// One Manchester bit at 1200 bit/s.
-    static let bit: Int64 = 833_333
+    public static let bit: Int64 = 833_333
     /// The stop condition as it is sent; a receiver has the frame after it.
-    static let stop: Int64 = 2_450_000
+    public static let stop: Int64 = 2_450_000
     /// From the last bit of a forward frame to the start bit of the answer: the middle of 5.5 to 10.5 ms.
-    static let backwardSettling: Int64 = 8_000_000
+    public static let backwardSettling: Int64 = 8_000_000
     /// Two frames of a send-twice command lie no further apart.
-    static let sendTwiceWindow: Int64 = 100_000_000
+    public static let sendTwiceWindow: Int64 = 100_000_000
     /// The bus low for longer is a system failure.
-    static let systemFailure: Int64 = 500_000_000
+    public static let systemFailure: Int64 = 500_000_000
 
     /// A frame with its start bit.
     public static func frame(bits: Int) -> Int64 { Int64(bits + 1) * bit }

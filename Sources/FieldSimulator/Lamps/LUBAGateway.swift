@@ -24,6 +24,8 @@ public final class LUBAGateway: PortSession {
         /// The forward frame has ended; the gear hear it.
         case sent(Transmission, isSecond: Bool)
         case answered(BackwardFrame, isForeign: Bool)
+        /// A frame that is not the host's has ended.
+        case heard([UInt8], LoggedFrame.Origin)
     }
 
     /// Frames that wait. The vendor's text does not state the depth; this is what the simulator takes.
@@ -74,6 +76,7 @@ public final class LUBAGateway: PortSession {
 
     public func advance(to now: BootInstant) -> [UInt8] {
         bus.settle(at: now)
+        for frame in bus.dueFrames(at: now) { hear(frame.data, frame.origin, at: now.nanoseconds) }
         while let next = steps.first, next.due <= now.nanoseconds {
             steps.removeFirst()
             take(next.step, at: next.due)
@@ -92,12 +95,12 @@ public final class LUBAGateway: PortSession {
     }
 
     /// A frame of another master on the bus: the gear obey it and the interface reports it.
-    public func foreignFrame(_ data: [UInt8], at now: BootInstant) {
-        let end = now.nanoseconds + DALITiming.frame(bits: data.count * 8)
-        lastBit = max(lastBit, end)
-        let answer = bus.transmit(data, at: BootInstant(nanoseconds: end))
-        if settings[1] & 0xA0 == 0 { event(0x80 | UInt8(data.count * 8), data, at: end) }
-        reportAnswer(answer, forwardEnd: end, isForeign: true)
+    public func foreignFrame(_ data: [UInt8], at now: BootInstant) { hear(data, .foreign, at: now.nanoseconds) }
+
+    /// It waits until the bus is free, as every sender does.
+    private func hear(_ data: [UInt8], _ origin: LoggedFrame.Origin, at now: Int64) {
+        lastBit = max(now, lastBit + DALITiming.settling(priority: 2)) + DALITiming.frame(bits: data.count * 8)
+        step(.heard(data, origin), at: lastBit + DALITiming.stop)
     }
 
     // MARK: Messages of the host
@@ -171,12 +174,12 @@ public final class LUBAGateway: PortSession {
             if settings[1] & 0xC0 == 0 {
                 event(transmission.bits, [transmission.identifier] + transmission.data, at: now)
             }
-            let answer = bus.transmit(transmission.data, at: BootInstant(nanoseconds: forwardEnd))
+            let answer = bus.respond(to: transmission.data, at: BootInstant(nanoseconds: forwardEnd))
             if transmission.twice, !isSecond {
                 return schedule(transmission, isSecond: true, after: now)
             }
             reportAnswer(answer, forwardEnd: forwardEnd, isForeign: false)
-            if answer == .silence { finish(at: now) }
+            if answer.frame == .silence { finish(at: now) }
         case .answered(let answer, let isForeign):
             if settings[1] & 0xA0 == 0 {
                 switch answer {
@@ -186,13 +189,18 @@ public final class LUBAGateway: PortSession {
                 }
             }
             if !isForeign { finish(at: now) }
+        case .heard(let data, let origin):
+            let forwardEnd = now - DALITiming.stop
+            if settings[1] & 0xA0 == 0, bus.isPowered { event(0x80 | UInt8(data.count * 8), data, at: now) }
+            let answer = bus.respond(to: data, from: origin, at: BootInstant(nanoseconds: forwardEnd))
+            reportAnswer(answer, forwardEnd: forwardEnd, isForeign: true)
         }
     }
 
-    private func reportAnswer(_ answer: BackwardFrame, forwardEnd: Int64, isForeign: Bool) {
-        guard answer != .silence else { return }
-        lastBit = forwardEnd + DALITiming.backwardSettling + DALITiming.frame(bits: 8)
-        step(.answered(answer, isForeign: isForeign), at: lastBit + DALITiming.stop)
+    private func reportAnswer(_ answer: BusResponse, forwardEnd: Int64, isForeign: Bool) {
+        guard answer.frame != .silence else { return }
+        lastBit = max(lastBit, forwardEnd + answer.settling + DALITiming.frame(bits: 8))
+        step(.answered(answer.frame, isForeign: isForeign), at: lastBit + DALITiming.stop)
     }
 
     private func finish(at now: Int64) {

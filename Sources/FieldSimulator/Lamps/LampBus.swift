@@ -1,13 +1,5 @@
 public import Telemetry
 
-/// What the interface sees after a forward frame.
-public enum BackwardFrame: Sendable, Equatable {
-    case silence
-    case answer(UInt8)
-    /// Several gear at once: start bits seen, no readable byte.
-    case collision
-}
-
 /// A DALI bus: its gear, its supply, and what happens when several answer at once.
 public final class LampBus {
     /// IEC 62386-101: at most 64 control gear, which 6-bit short addresses can name.
@@ -17,6 +9,7 @@ public final class LampBus {
 
     public let name: String
     public let gear: [ControlGear]
+    public let sensors: [ControlDevice]
     /// False: shorted or without supply.
     public private(set) var isPowered = true
     /// Forward frames and backward frames since the start, and the air time they took.
@@ -27,11 +20,21 @@ public final class LampBus {
     /// each: what every lamp was told, whatever it made of it.
     public private(set) var levelCommands: [[UInt8]] = []
 
+    /// Every forward frame with its time, oldest first; the oldest are forgotten.
+    public private(set) var log: [LoggedFrame] = []
+    /// Frames that are remembered: a quarter of an hour of a busy bus.
+    public static let rememberedFrames = 32_768
+
     private var random: SeededGenerator
+    private var foreign: [(due: Int64, data: [UInt8])] = []
     private var downSince: Int64?
 
-    public init(name: String, gear descriptions: [GearDescription], seed: UInt64, at now: BootInstant) {
+    public init(
+        name: String, gear descriptions: [GearDescription], sensors: [SensorDescription] = [], seed: UInt64,
+        at now: BootInstant
+    ) {
         self.name = name
+        self.sensors = sensors.map { ControlDevice($0, seed: seed, at: now) }
         gear = descriptions.map { ControlGear($0, seed: seed, at: now) }
         random = SeededGenerator(seed: SeededGenerator.seed(seed, "bus " + name))
     }
@@ -60,28 +63,64 @@ public final class LampBus {
         for gear in gear { gear.fallBack(at: since + DALITiming.systemFailure) }
     }
 
-    /// When ``settle(at:)`` has something to do.
+    /// When ``settle(at:)`` has something to do, or a frame is due that the interface did not send.
     public var nextDeadline: BootInstant? {
-        downSince.map { BootInstant(nanoseconds: $0 + DALITiming.systemFailure) }
+        let failure = downSince.map { $0 + DALITiming.systemFailure }
+        let events = isPowered ? sensors.compactMap(\.nextDeadline) : []
+        return ([failure, foreign.first?.due].compactMap(\.self) + events).min().map(BootInstant.init(nanoseconds:))
     }
 
-    /// Every gear hears a forward frame that ended at `now`. Frames of 24 bits are for control devices; there are none.
-    public func transmit(_ frame: [UInt8], at now: BootInstant) -> BackwardFrame {
-        settle(at: now)
-        guard isPowered else { return .silence }
-        forwardFrames += 1
-        guard frame.count == 2 else { return .silence }
-        remember(frame)
-        var answers: [UInt8] = []
-        for gear in gear {
-            if let answer = gear.receive(frame[0], frame[1], at: now) { answers.append(answer) }
+    /// Another master will send this frame.
+    public func schedule(foreign data: [UInt8], at moment: BootInstant) {
+        let place = foreign.firstIndex { $0.due > moment.nanoseconds } ?? foreign.count
+        foreign.insert((moment.nanoseconds, data), at: place)
+    }
+
+    /// Frames of other masters and of control devices that begin now, the interface puts them on the bus when it is free, and
+    /// hands them to ``respond(to:from:at:)`` then.
+    public func dueFrames(at now: BootInstant) -> [(data: [UInt8], origin: LoggedFrame.Origin)] {
+        guard isPowered else { return [] }
+        var frames: [(data: [UInt8], origin: LoggedFrame.Origin)] = []
+        while let first = foreign.first, first.due <= now.nanoseconds {
+            frames.append((first.data, .foreign))
+            foreign.removeFirst()
         }
-        guard let first = answers.first else { return .silence }
+        for sensor in sensors { frames += sensor.events(at: now).map { ($0, .device) } }
+        return frames
+    }
+
+    /// Everyone hears a forward frame that ended at `now`.
+    public func transmit(_ frame: [UInt8], at now: BootInstant) -> BackwardFrame { respond(to: frame, at: now).frame }
+
+    /// Everyone hears a forward frame that ended at `now`: 16 bits for control gear, 24 bits for control devices.
+    ///
+    /// - Returns: what the interface hears, and when.
+    public func respond(to frame: [UInt8], from origin: LoggedFrame.Origin = .master, at now: BootInstant)
+        -> BusResponse
+    {
+        settle(at: now)
+        guard isPowered else { return BusResponse(.silence) }
+        forwardFrames += 1
+        var answers: [UInt8] = []
+        if frame.count == 2 {
+            remember(frame)
+            answers = gear.compactMap { $0.receive(frame[0], frame[1], at: now) }
+        } else if frame.count == 3, origin != .device {
+            answers = sensors.compactMap { $0.receive(frame, at: now) }
+        }
+        let answer = merge(answers)
+        log.append(LoggedFrame(data: frame, at: now, origin: origin, answer: answer.frame))
+        if log.count > Self.rememberedFrames { log.removeFirst(Self.rememberedFrames / 2) }
+        return answer
+    }
+
+    private func merge(_ answers: [UInt8]) -> BusResponse {
+        guard let first = answers.first else { return BusResponse(.silence) }
         backwardFrames += 1
-        if answers.count == 1 { return .answer(first) }
+        if answers.count == 1 { return BusResponse(.answer(first)) }
         // Equal bytes that start at nearly the same moment may still be read; different ones never.
         let areEqual = answers.allSatisfy { $0 == first }
-        return areEqual && random.next() & 1 == 0 ? .answer(first) : .collision
+        return BusResponse(areEqual && random.next() & 1 == 0 ? .answer(first) : .collision)
     }
 
     private func remember(_ frame: [UInt8]) {

@@ -16,6 +16,8 @@ final class RecordingOutlet: DriverOutlet {
         var trace: [DriverTraceRecord] = []
         var log: [String] = []
         var memories: [DriverMemory] = []
+        var taskSteps: [DriverTaskStep] = []
+        var tasksDone: [DriverTaskDone] = []
     }
 
     private let record = Mutex(Record())
@@ -30,5 +32,7 @@ final class RecordingOutlet: DriverOutlet {
     func event(_ event: DriverEvent) { record.withLock { $0.events.append(event) } }
     func traceRecord(_ record: DriverTraceRecord) { self.record.withLock { $0.trace.append(record) } }
     func remember(_ memory: DriverMemory) { record.withLock { $0.memories.append(memory) } }
+    func taskStep(_ step: DriverTaskStep) { record.withLock { $0.taskSteps.append(step) } }
+    func taskDone(_ done: DriverTaskDone) { record.withLock { $0.tasksDone.append(done) } }
     func log(_ line: String) { record.withLock { $0.log.append(line) } }
 }
