@@ -137,7 +137,7 @@ import Testing
         _ = peer.begin(Self.level)
         peer.say(0x33, [rejection.rawValue])
         if rejection == .busVoltage {
-            #expect(peer.drain() == [.event(.busDown), .finished(.error(.busDown))])
+            #expect(peer.drain() == [.event(.busDown(.noVoltage)), .finished(.error(.busDown(.noVoltage)))])
         } else {
             #expect(peer.drain() == [.finished(.error(.rejected(rejection.text)))])
         }

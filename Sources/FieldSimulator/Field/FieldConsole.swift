@@ -216,7 +216,7 @@ public struct FieldConsole {
                 throw Failure.message("expected two or three bytes in hexadecimal, as in FF05")
             }
             for port in field.ports {
-                guard let gateway = port.session as? LUBAGateway, gateway.bus === bus else { continue }
+                guard let gateway = port.session as? any LampGateway, gateway.bus === bus else { continue }
                 gateway.foreignFrame(bytes, at: now)
             }
         case "frames": return bus.levelCommands.map(Self.hexadecimal).joined(separator: " ")

@@ -6,6 +6,11 @@ public enum DALITiming {
     public static let stop: Int64 = 2_450_000
     /// From the last bit of a forward frame to the start bit of the answer: the middle of 5.5 to 10.5 ms.
     public static let backwardSettling: Int64 = 8_000_000
+    /// A master waits no longer for an answer to begin.
+    public static let answerWindow: Int64 = 13_400_000
+    /// The answers of slow gear begin here, within the standard; those of late gear here, when nobody waits any more.
+    public static let slowSettling: Int64 = 10_400_000
+    public static let lateSettling: Int64 = 30_000_000
     /// Two frames of a send-twice command lie no further apart.
     public static let sendTwiceWindow: Int64 = 100_000_000
     /// The bus low for longer is a system failure.

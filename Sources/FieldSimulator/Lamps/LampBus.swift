@@ -25,6 +25,10 @@ public final class LampBus {
     /// Frames that are remembered: a quarter of an hour of a busy bus.
     public static let rememberedFrames = 32_768
 
+    /// The share of frames that something on the line destroys: nobody hears such a forward frame, and a destroyed answer
+    /// looks like a collision.
+    public var noise = 0.0
+
     private var random: SeededGenerator
     private var foreign: [(due: Int64, data: [UInt8])] = []
     private var downSince: Int64?
@@ -40,7 +44,15 @@ public final class LampBus {
     }
 
     /// Everything that all gear draws, W.
-    public func power(at now: BootInstant) -> Double { gear.reduce(0) { $0 + $1.power(at: now) } }
+    public func power(at now: BootInstant) -> Double { Self.power(of: gear, at: now) }
+
+    /// What these gear draw, W.
+    public static func power(of gear: [ControlGear], at now: BootInstant) -> Double {
+        gear.reduce(0) {
+            $1.integrate(to: now.nanoseconds)
+            return $0 + $1.power(at: now)
+        }
+    }
 
     /// Energy of all gear together, W.h.
     public func energy(at now: BootInstant) -> Double {
@@ -101,12 +113,19 @@ public final class LampBus {
         settle(at: now)
         guard isPowered else { return BusResponse(.silence) }
         forwardFrames += 1
-        var answers: [UInt8] = []
+        let isHeard = !isHitByNoise()
+        var answers: [Answer] = []
         if frame.count == 2 {
             remember(frame)
-            answers = gear.compactMap { $0.receive(frame[0], frame[1], at: now) }
-        } else if frame.count == 3, origin != .device {
-            answers = sensors.compactMap { $0.receive(frame, at: now) }
+            if isHeard {
+                answers = gear.compactMap { one in
+                    one.receive(frame[0], frame[1], at: now).map { Answer(byte: $0, settling: one.answerSettling) }
+                }
+            }
+        } else if frame.count == 3, origin != .device, isHeard {
+            answers = sensors.compactMap { one in
+                one.receive(frame, at: now).map { Answer(byte: $0, settling: DALITiming.backwardSettling) }
+            }
         }
         let answer = merge(answers)
         log.append(LoggedFrame(data: frame, at: now, origin: origin, answer: answer.frame))
@@ -114,14 +133,23 @@ public final class LampBus {
         return answer
     }
 
-    private func merge(_ answers: [UInt8]) -> BusResponse {
-        guard let first = answers.first else { return BusResponse(.silence) }
-        backwardFrames += 1
-        if answers.count == 1 { return BusResponse(.answer(first)) }
-        // Equal bytes that start at nearly the same moment may still be read; different ones never.
-        let areEqual = answers.allSatisfy { $0 == first }
-        return BusResponse(areEqual && random.next() & 1 == 0 ? .answer(first) : .collision)
+    private struct Answer {
+        let byte: UInt8
+        let settling: Int64
     }
+
+    private func merge(_ answers: [Answer]) -> BusResponse {
+        guard let first = answers.min(by: { $0.settling < $1.settling }) else { return BusResponse(.silence) }
+        backwardFrames += 1
+        if isHitByNoise() { return BusResponse(.collision, settling: first.settling) }
+        if answers.count == 1 { return BusResponse(.answer(first.byte), settling: first.settling) }
+        // Equal bytes that start at nearly the same moment may still be read; different ones never.
+        let areEqual = answers.allSatisfy { $0.byte == first.byte && $0.settling == first.settling }
+        let isReadable = areEqual && random.next() & 1 == 0
+        return BusResponse(isReadable ? .answer(first.byte) : .collision, settling: first.settling)
+    }
+
+    private func isHitByNoise() -> Bool { noise > 0 && Double(random.next() >> 11) / Double(1 << 53) < noise }
 
     private func remember(_ frame: [UInt8]) {
         let isGear = frame[0] <= 0x9F || frame[0] >= 0xFC

@@ -9,11 +9,6 @@ import Testing
 /// The real engine and the real framing of an interface on the field simulator's interface, bus, gear and sensors: in process
 /// and in virtual time, so that a night takes seconds.
 final class SimulatedBus {
-    /// The simulator's side of every kind of interface.
-    static let gateways: [String: @Sendable (LampBus) -> any PortSession] = [
-        "luba": { LUBAGateway(bus: $0) }
-    ]
-
     let clock = VirtualClock()
     let outlet = RecordingOutlet()
     let bus: LampBus
@@ -27,7 +22,7 @@ final class SimulatedBus {
     ///   - devices: as the driver is configured; nil: one device per gear that has a short address, with the gear's name, its
     ///     index in `gear`; of gear that share an address only the first.
     ///   - interval: of every device, milliseconds.
-    ///   - interface: a key of ``gateways``.
+    ///   - interface: one of ``LampInterface``.
     ///   - profilePoints: of the profile; nil: ``Configuration/points``.
     init(
         gear: [GearDescription], sensors: [SensorDescription] = [], seed: UInt64 = 1, interface: String = "luba",
@@ -37,7 +32,7 @@ final class SimulatedBus {
     ) {
         gearDescriptions = gear
         bus = LampBus(name: "lamps", gear: gear, sensors: sensors, seed: seed, at: clock.now)
-        let session = (Self.gateways[interface] ?? { LUBAGateway(bus: $0) })(bus)
+        let session = (LampInterface(rawValue: interface) ?? .luba).gateway(bus: bus)
         channel = SimulatedChannel(session, clock: clock, summary: "simulated \(interface)")
         let (clock, channel) = (clock, channel)
         engine = BusEngine(

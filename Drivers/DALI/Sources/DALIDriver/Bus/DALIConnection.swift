@@ -37,6 +37,7 @@ final class DALIConnection {
 
     var summary: String { channel.summary }
     var isBusDown: Bool { interface.isBusDown }
+    var busFault: BusFault? { interface.busFault }
     /// When ``service()`` has something to do although no byte came; nil when never.
     var deadline: BootInstant? { interface.deadline }
 
@@ -61,7 +62,7 @@ final class DALIConnection {
         if let lost { return .error(.portLost(lost.description)) }
         // Answers and events that came since the last exchange are not this one's.
         service()
-        if interface.isBusDown { return .error(.busDown) }
+        if let fault = interface.busFault { return .error(.busDown(fault)) }
         guard interface.isIdle, lost == nil else { return .error(.portLost(lost?.description ?? "not connected")) }
         record(.sent(request.frame))
         interface.begin(request, at: now())

@@ -70,20 +70,41 @@ public enum DALIOutcome: Sendable, Hashable {
     case error(DALIFailure)
 }
 
+/// What keeps a bus from working. The description is a sentence for a technician.
+public enum BusFault: Sendable, Hashable, CaseIterable, CustomStringConvertible {
+    /// No voltage for longer than 500 ms: supply off, fuse, or a short circuit.
+    case noVoltage
+    /// Mains on the two wires of the bus: dangerous to touch.
+    case mains
+    /// The bus's supply is broken or none for DALI.
+    case supply
+
+    public var description: String {
+        switch self {
+        case .noVoltage: "the DALI bus has no voltage: check its supply, its fuse and the line for a short circuit"
+        case .mains:
+            "DANGER, mains voltage on the DALI bus: switch the circuit off before anyone touches it, then look for a damaged"
+                + " cable or a wrong connection"
+        case .supply:
+            "the supply of the DALI bus is defective or unsuitable: measure it (9.5 to 22.5 V, at most 250 mA) and replace it"
+        }
+    }
+}
+
 /// Why a request did not reach the bus.
 public enum DALIFailure: Sendable, Hashable, CustomStringConvertible {
-    /// The bus has no voltage: supply off, fuse, or a short circuit.
-    case busDown
+    /// The bus does not work.
+    case busDown(BusFault)
     /// The interface refuses, in its own words.
     case rejected(String)
     /// The interface said nothing within its time.
     case noAnswerFromInterface(String)
-    /// The serial port is lost.
+    /// The port or the network connection is lost.
     case portLost(String)
 
     public var description: String {
         switch self {
-        case .busDown: "the DALI bus has no voltage: check its supply, its fuse and the line for a short circuit"
+        case .busDown(let fault): fault.description
         case .rejected(let reason): "the interface refuses the frame: \(reason)"
         case .noAnswerFromInterface(let what): what
         case .portLost(let what): what
@@ -99,7 +120,7 @@ public enum DALIEvent: Sendable, Hashable {
     case backward(UInt8)
     /// Bits that are no frame.
     case framing
-    case busDown
+    case busDown(BusFault)
     case busUp
     /// Something that only this kind of interface knows.
     case gateway(code: Int, text: String)
@@ -135,5 +156,10 @@ public protocol DALIInterface: Sendable {
     var deadline: BootInstant? { get }
     /// Connected and without a request in flight.
     var isIdle: Bool { get }
-    var isBusDown: Bool { get }
+    /// What keeps the bus from working; nil while it does, as far as the interface knows.
+    var busFault: BusFault? { get }
+}
+
+extension DALIInterface {
+    public var isBusDown: Bool { busFault != nil }
 }

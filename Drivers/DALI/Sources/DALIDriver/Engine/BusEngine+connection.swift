@@ -56,7 +56,7 @@ extension BusEngine {
             return
         }
         switch failure {
-        case .busDown: noteBus(isDown: true, at: now)
+        case .busDown(let fault): noteBus(fault, at: now)
         case .portLost(let sentence): disconnect(sentence, at: now)
         case .rejected, .noAnswerFromInterface:
             linkFailures += 1
@@ -64,29 +64,38 @@ extension BusEngine {
         }
     }
 
-    func noteBus(isDown: Bool, at now: BootInstant) {
-        guard isDown != busIsDown else { return }
-        busIsDown = isDown
-        var event = DriverEvent()
-        event.kind = "dali_bus_down"
-        event.severity = 2
-        event.phase = isDown ? 1 : 2
-        event.bootNs = UInt64(max(0, now.nanoseconds))
-        event.detail = isDown ? DALIFailure.busDown.description : "the DALI bus has voltage again"
-        outlet.event(event)
-        outlet.log("\(configuration?.bus ?? "dali"): \(event.detail)")
-        if isDown {
-            loseAll(event.detail, at: now)
+    func noteBus(_ fault: BusFault?, at now: BootInstant) {
+        guard fault != busFault else { return }
+        // Another reason is another alarm: mains on a bus that was only without voltage must be heard.
+        if busIsDown { tellBus(phase: 2, fault.map { _ in "replaced by another fault" } ?? Self.busIsBack, at: now) }
+        busFault = fault
+        if let fault {
+            tellBus(phase: 1, fault.description, at: now)
+            loseAll(fault.description, at: now)
         } else {
             resumeAll(at: now)
         }
+    }
+
+    private static let busIsBack = "the DALI bus has voltage again"
+
+    private func tellBus(phase: UInt32, _ detail: String, at now: BootInstant) {
+        var event = DriverEvent()
+        event.kind = "dali_bus_down"
+        event.severity = 2
+        event.phase = phase
+        event.bootNs = UInt64(max(0, now.nanoseconds))
+        event.detail = detail
+        outlet.event(event)
+        outlet.log("\(configuration?.bus ?? "dali"): \(detail)")
     }
 
     // MARK: for people
 
     var portState: DriverPortState {
         let isOpen = connection != nil && !greeting.isEmpty
-        let detail = isOpen && busIsDown ? "\(portDetail): \(DALIFailure.busDown.description)" : portDetail
+        let fault = isOpen ? busFault.map { ": \($0)" } ?? "" : ""
+        let detail = portDetail + fault
         return DriverPortState(
             isOpen: isOpen, detail: detail, utilisationPermille: load.permille(at: world.now()))
     }
@@ -153,7 +162,7 @@ extension DALIEvent {
         case .foreignFrame(let frame): "another controller: \(frame)"
         case .backward(let value): "answer \(value) to no question of ours"
         case .framing: "bits that are no frame"
-        case .busDown: DALIFailure.busDown.description
+        case .busDown(let fault): fault.description
         case .busUp: "the bus has voltage again"
         case .gateway(let code, let text): "interface says \(code): \(text)"
         }

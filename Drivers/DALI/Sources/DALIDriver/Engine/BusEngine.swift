@@ -41,7 +41,8 @@ final class BusEngine {
     var portDetail = "not opened yet"
     var greeting = ""
     var linkFailures = 0
-    var busIsDown = false
+    var busFault: BusFault?
+    var busIsDown: Bool { busFault != nil }
     var load: BusLoad
     var sums = BusSums()
     var isTracing = false
@@ -128,10 +129,10 @@ final class BusEngine {
             disconnect(lost.description, at: world.now())
             return world.now()
         }
-        noteBus(isDown: connection.isBusDown, at: now)
-        if busIsDown {
-            failJobs(DALIFailure.busDown.description)
-            _ = runTasksWithoutBus(DALIFailure.busDown.description)
+        noteBus(connection.busFault, at: now)
+        if let busFault {
+            failJobs(busFault.description)
+            _ = runTasksWithoutBus(busFault.description)
             repeatStates(at: now)
             return min(connection.deadline ?? now.advanced(by: Self.idleLook), now.advanced(by: Self.idleLook))
         }

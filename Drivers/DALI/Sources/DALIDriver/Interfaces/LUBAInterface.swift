@@ -46,7 +46,7 @@ struct LUBAInterface: DALIInterface {
     private var decoder = LUBA.Decoder()
     private var actions: [InterfaceAction] = []
     private(set) var deadline: BootInstant?
-    private(set) var isBusDown = false
+    private(set) var busFault: BusFault?
     /// A request was given up with its frame perhaps still in the interface.
     private var mustDrain = false
     /// Ids of accepted frames that were given up: their sent-events confirm nothing.
@@ -64,7 +64,7 @@ struct LUBAInterface: DALIInterface {
         actions.removeAll()
         abandoned.removeAll()
         mustDrain = false
-        isBusDown = false
+        busFault = nil
         state = .identifying
         write(LUBA.queryDeviceInformation, timeout: Self.answerTimeout, now)
     }
@@ -196,7 +196,7 @@ struct LUBAInterface: DALIInterface {
         }
         if rejection == .busVoltage {
             noteBus(down: true)
-            finish(.error(.busDown), now)
+            finish(.error(.busDown(.noVoltage)), now)
         } else {
             finish(.error(.rejected(rejection.text)), now)
         }
@@ -264,8 +264,8 @@ struct LUBAInterface: DALIInterface {
 
     private mutating func noteBus(down: Bool) {
         guard down != isBusDown else { return }
-        isBusDown = down
-        actions.append(.event(down ? .busDown : .busUp))
+        busFault = down ? .noVoltage : nil
+        actions.append(.event(down ? .busDown(.noVoltage) : .busUp))
     }
 
     /// `GTIN(6) identification(8) board(1) assembly(1) article(4)`.
