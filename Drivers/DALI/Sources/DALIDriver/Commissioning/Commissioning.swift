@@ -144,6 +144,8 @@ final class Commissioning {
     /// Whose place is another one's, as far as the file and earlier runs say, takes it over only when a person says so.
     func isWorthKeeping(_ gear: Known, at address: UInt8) -> Bool {
         guard !gear.isShared, gear.random != nil || gear.signature != nil else { return false }
+        // Gear that did not say who it is this time: what is known of the address is not given up for it.
+        if gear.signature == nil, table.record(at: address)?.signature != nil { return false }
         guard let expected = lamps.first(where: { $0.address == address })?.expected else { return true }
         return gear.signature == expected
     }

@@ -37,7 +37,7 @@ struct RandomAddressSearch: Sendable {
         case confused
     }
 
-    private enum Phase { case first, halving, confirming, ended(Step) }
+    private enum Phase { case first, halving, confirming, excluding, ended(Step) }
 
     private var low: UInt32 = 0
     private var high = SearchAddress.highest
@@ -49,6 +49,7 @@ struct RandomAddressSearch: Sendable {
         switch phase {
         case .first, .confirming: .compare(high)
         case .halving: .compare(middle)
+        case .excluding: .compare(high - 1)
         case .ended(let step): step
         }
     }
@@ -59,7 +60,10 @@ struct RandomAddressSearch: Sendable {
         case .halving:
             if isYes { high = middle } else { low = middle + 1 }
             if low == high { phase = .confirming }
-        case .confirming: phase = .ended(isYes ? .found(high) : .confused)
+        case .confirming:
+            // A lost YES on the way leads above the lowest: nobody may be below.
+            phase = !isYes ? .ended(.confused) : high == 0 ? .ended(.found(0)) : .excluding
+        case .excluding: phase = .ended(isYes ? .confused : .found(high))
         case .ended: break
         }
     }

@@ -67,6 +67,18 @@ enum QueryTask {
             })
     }
 
+    /// Locations 09 and 0A of memory bank 0.
+    private static func firmware(
+        _ address: ShortAddress, _ answers: Answers, then: @escaping () -> ScriptStep
+    ) -> ScriptStep {
+        GearInquiry.bytes(address, bank: 0, from: 0x09, count: 2) { bytes in
+            if let version = bytes.value, version.count == 2 {
+                answers.add("firmware", "\(version[0]).\(version[1])")
+            }
+            return then()
+        }
+    }
+
     /// Bits of QUERY FAILURE STATUS, IEC 62386-207; the lowest first.
     private static let failures = [
         "short circuit", "open circuit", "load decrease", "load increase", "current protector active",

@@ -218,15 +218,16 @@ final class Scan {
             .init(
                 "entries",
                 .array(
-                    free.map {
-                        .string(
-                            GearEntry.text(
-                                address: $0.address.number, name: nil, signature: $0.identity, types: $0.types,
-                                bus: bench.taskConfiguration.bus))
-                    })),
+                    free.map { .string(entry($0, name: nil)) })),
             .init("seconds", .integer(bench.now.duration(since: begun).wholeMilliseconds / 1000)),
         ]
         return .object(members)
+    }
+
+    private func entry(_ row: Row, name: String?) -> String {
+        GearEntry.text(
+            address: row.address.number, name: name, signature: row.identity, types: row.types,
+            bus: bench.taskConfiguration.bus)
     }
 
     private func json(_ row: Row) -> JSONValue {
@@ -246,6 +247,7 @@ final class Scan {
         if let minimum = row.minimum { members.append(.init("physical_minimum", .integer(minimum))) }
         if let level = row.level { members.append(.init("level", level == 255 ? .null : .integer(level))) }
         members.append(.init("status", .array((row.status.map(GearFacts.status) ?? []).map(JSONValue.string))))
+        members.append(.init("entry", .string(entry(row, name: gear?.name))))
         if row.isShared { members.append(.init("note", "more than one gear answers at this address")) }
         return .object(members)
     }
