@@ -46,7 +46,8 @@ import Testing
     }
 
     @Test func `every command to control devices and their instances`() throws {
-        let targets: [ControlDeviceAddress] = [0, 5, 63].compactMap { ShortAddress($0).map { .short($0) } } + [.broadcast]
+        let targets: [ControlDeviceAddress] =
+            [0, 5, 63].compactMap { ShortAddress($0).map { .short($0) } } + [.broadcast]
         var requests: [DALIRequest] = []
         for target in targets {
             for opcode in ControlDeviceOpcode.queries + ControlDeviceOpcode.commands {
@@ -69,7 +70,8 @@ import Testing
         let bench = TaskBench(bus: bus, lamps: ["lamp-a": 0, "lamp-b": 1])
         for (name, arguments) in [
             ("commission", [:]), ("scan", ["addresses": ""]), ("query", ["address": "0"]),
-            ("memory", ["address": "0", "bank": "202"]), ("identify", ["address": "1"]), ("replace", ["device": "lamp-a"]),
+            ("memory", ["address": "0", "bank": "202"]), ("identify", ["address": "1"]),
+            ("replace", ["device": "lamp-a"]),
         ] as [(String, [String: String])] {
             let task = try #require(
                 DALITaskCatalog.make(name: name, arguments: Configuration.map(arguments.filter { !$0.value.isEmpty })))

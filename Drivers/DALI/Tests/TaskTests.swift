@@ -31,7 +31,9 @@ import Testing
         ("01A0", "A0 QUERY ACTUAL LEVEL", "answer"), ("G2 DAPC 127", "G2 DAPC 127", "none"),
         ("DTR0 5", "DTR0 5", "none"), ("all OFF", "all OFF", "none"),
         ("DT6 A0 QUERY DIMMING CURVE", "ENABLE DEVICE TYPE 6, A0 command EE", "answer"),
-    ]) func `a raw frame is sent as it was written, and answered in words`(frame: String, words: String, outcome: String)
+    ]) func `a raw frame is sent as it was written, and answered in words`(
+        frame: String, words: String, outcome: String
+    )
         throws
     {
         let bus = try started(SimulatedBus.lamps(2))
@@ -51,16 +53,21 @@ import Testing
         #expect(sentence.contains(says), "\(sentence)")
     }
 
-    @Test(arguments: [
-        ("raw", ["frame": "A0 OFF"]), ("identify", ["address": "0"]), ("commission", [:]), ("scan", ["random": "true"]),
-    ] as [(String, [String: String])])
+    @Test(
+        arguments: [
+            ("raw", ["frame": "A0 OFF"]), ("identify", ["address": "0"]), ("commission", [:]),
+            ("scan", ["random": "true"]),
+        ] as [(String, [String: String])])
     func `a read-only gateway changes nothing by tasks`(name: String, arguments: [String: String]) throws {
         let bus = try started(SimulatedBus.lamps(1), readOnly: true)
         var nodes = arguments.mapValues { Configuration.text($0) }
         if nodes["random"] != nil { nodes["random"] = DriverNode(json: .bool(true)) }
-        let done = try #require(bus.perform(name, DriverNode(json: .object(nodes.map { .init($0.key, $0.value.json) })), atMost: .seconds(30)))
+        let done = try #require(
+            bus.perform(
+                name, DriverNode(json: .object(nodes.map { .init($0.key, $0.value.json) })), atMost: .seconds(30)))
         #expect(done.failure.contains("read-only"), "\(done.failure)")
-        #expect(!bus.frames().contains { $0.data == [0x01, 0x00] || $0.data == [0x01, 0x25] || $0.data.first == 0xA5 })
+        #expect(
+            !bus.frames().contains { $0.data == [0x01, 0x00] || $0.data == [0x01, 0x25] || $0.data.first == 0xA5 })
     }
 
     @Test func `a scan tells gear, types, identity, addresses taken twice and sensors, while polling goes on`() throws {
@@ -88,7 +95,8 @@ import Testing
         let (facts, failure) = try perform(bus, "query", ["device": "lamp-01"])
         #expect(failure.isEmpty, "\(failure)")
         let names = list(facts["facts"]).compactMap { $0["name"]?.text }
-        for name in ["power-on level", "system failure level", "device types", "identity", "dimming curve", "firmware"] {
+        for name in ["power-on level", "system failure level", "device types", "identity", "dimming curve", "firmware"]
+        {
             #expect(names.contains(name), "\(name)")
         }
         let (memory, problem) = try perform(bus, "memory", ["address": "1", "bank": "0"])

@@ -14,7 +14,8 @@ struct FrameMeaning: Hashable {
         var type: UInt8 = 0
         return requests.map { request in
             defer {
-                type = request.frame.data >> 8 == 0xC1 && request.frame.bits == 16
+                type =
+                    request.frame.data >> 8 == 0xC1 && request.frame.bits == 16
                     ? UInt8(truncatingIfNeeded: request.frame.data) : 0
             }
             return FrameMeaning(request, type)
@@ -50,7 +51,16 @@ struct FrameMeaning: Hashable {
     }
 
     /// A name without case, blanks and signs, as both sides write it.
-    static func plain(_ name: String) -> String { String(name.lowercased().filter { $0.isLetter || $0.isNumber }) }
+    static func plain(_ name: String) -> String {
+        let plain = String(name.lowercased().filter { $0.isLetter || $0.isNumber })
+        return spellings[plain] ?? plain
+    }
+
+    /// Names that python-dali spells in its own way.
+    private static let spellings = [
+        "querygroups07": "querygroupszerotoseven", "querygroups815": "querygroupseighttofifteen",
+        "queryrgbwafcontrol": "queryrbgwafcontrol",
+    ]
 
     /// python-dali's reading of `<bits> <data> <device type>` lines.
     private static let script = """

@@ -164,7 +164,11 @@ extension Commissioning {
             return assign(random, from: nil)
         }
         guard let address = ShortAddress(Int(byte >> 1)), byte & 0x81 == 1 else { return assign(random, from: nil) }
-        if settled.contains(address.number) { return assign(random, from: address) }
+        if settled.contains(address.number) {
+            // The same gear once more: WITHDRAW was lost.
+            if known[address.number]?.random == random { return withdraw(searchNext) }
+            return assign(random, from: address)
+        }
         // It keeps its address. Where two answered it may be the other one's; that comes out when each can be asked.
         var gear = known[address.number] ?? Known()
         gear.random = random
@@ -246,6 +250,14 @@ extension Commissioning {
 
     /// Addresses that two had are asked again who sits there now.
     private func endRound() -> ScriptStep {
+        .ask(.gear(.broadcastUnaddressed, .queryControlGearPresent, priority: .configuration)) { [self] outcome in
+            // The frame that should have opened the window for them may have been lost.
+            if outcome.isYes { isUnresolved = true }
+            return resolveShared()
+        }
+    }
+
+    private func resolveShared() -> ScriptStep {
         let doubtful = known.filter { $0.value.isShared && settled.contains($0.key) }.keys.sorted()
         return .each(
             doubtful.compactMap { ShortAddress(Int($0)) }[...],
@@ -264,13 +276,17 @@ extension Commissioning {
                     bench.say("some gear cannot be told apart yet: round \(round + 1)")
                     return .exchange([.special(.terminate, priority: .configuration)]) { [self] _ in nextRound() }
                 }
-                for address in known.filter(\.value.isShared).keys.sorted() {
-                    problems.append(
-                        "more than one gear answers at short address \(address), and they cannot be told apart: take one off "
-                            + "the line and commission again")
-                }
-                return place()
+                return reportUnresolved()
             })
+    }
+
+    private func reportUnresolved() -> ScriptStep {
+        for address in known.filter(\.value.isShared).keys.sorted() {
+            problems.append(
+                "more than one gear answers at short address \(address), and they cannot be told apart: take one off "
+                    + "the line and commission again")
+        }
+        return place()
     }
 }
 

@@ -59,7 +59,7 @@ enum QueryTask {
                                 answers.add(
                                     "identity", identity.value?.description ?? "-",
                                     note: identity.value == nil ? "memory bank 0 does not say" : "GTIN/number")
-                                return then()
+                                return firmware(address, answers, then: then)
                             }
                         }
                     }
