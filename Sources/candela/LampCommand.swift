@@ -6,7 +6,7 @@ import Telemetry
 /// The group of commands around lamps.
 struct LampCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lamp", abstract: "Sets, identifies and releases a lamp or a group.",
+        commandName: "lamp", abstract: "Lamps: levels, and what a technician does with their gear.",
         discussion: """
             A lamp that a calendar rules keeps the level until --for is over, or until the next noon; `release` gives it back \
             to its calendar at once. Without the daemon the driver of the bus is started, from --config; calendars do not \
@@ -14,10 +14,12 @@ struct LampCommand: AsyncParsableCommand {
 
               candela lamp set north-side 60% --for 2h
               candela lamp identify lamp-001
+              candela lamp commission lamps --write devices/lamps.yaml
             """,
         subcommands: [
             LampSetCommand.self, LampOffCommand.self, LampMaximumCommand.self, LampIdentifyCommand.self,
-            LampReleaseCommand.self,
+            LampReleaseCommand.self, LampScanCommand.self, LampCommissionCommand.self, LampQueryCommand.self,
+            LampMemoryCommand.self, LampReplaceCommand.self,
         ])
 }
 
@@ -86,11 +88,33 @@ struct LampMaximumCommand: AsyncParsableCommand {
 
 struct LampIdentifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "identify", abstract: "Lets it blink for some seconds, to be found in the street.")
-    @OptionGroup var options: SharedOptions
-    @Argument(help: "A lamp or a group.") var target: String
+        commandName: "identify", abstract: "Lets it blink for some seconds, to be found in the street.",
+        discussion: """
+            --walk goes through a bus lamp by lamp: each blinks, and you type its name; Enter keeps it, r blinks again, q \
+            ends. In the end it shows entries for the configuration.
 
-    func run() async throws { try await LampOrder(action: "identify", target: target).carryOut(options) }
+              candela lamp identify lamp-001
+              candela lamp identify --walk lamps --write devices/lamps.yaml
+            """)
+    @OptionGroup var options: SharedOptions
+    @Argument(help: "A lamp or a group.") var target: String?
+    @Option(help: "A bus of the configuration, or a port, to walk through.") var walk: String?
+    @Option(help: "After a walk: write its entries into this new file.") var write: String?
+
+    func validate() throws {
+        if (target == nil) == (walk == nil) { throw ValidationError("either a lamp or a group, or --walk BUS") }
+        if write != nil, walk == nil { throw ValidationError("--write goes with --walk") }
+    }
+
+    func run() async throws {
+        if let target { return try await LampOrder(action: "identify", target: target).carryOut(options) }
+        guard let walk else { return }
+        try EntryFile.check(write)
+        let place: TaskPlace = walk.contains("/") ? .port(walk, [], driver: "dali") : .bus(walk)
+        let entries = try await LampWalk(options: options, place: place).run()
+        if let write { return try EntryFile.keep(entries, in: write, by: "lamp identify --walk") }
+        Output.print((["devices:"] + entries.map { "  " + $0 }).joined(separator: "\n"))
+    }
 }
 
 struct LampReleaseCommand: AsyncParsableCommand {

@@ -19,7 +19,8 @@ enum PlanView {
         guard plan["load"] != nil else { return network(plan, devices) }
         var lines = [
             "  \(text(plan, "serial") ?? ""): load \(percent(plan, "load")) (data \(percent(plan, "data")), waiting "
-                + "\(percent(plan, "waiting")), silence \(percent(plan, "silence"))); without merging \(percent(plan, "unmerged_load"))",
+                + "\(percent(plan, "waiting")), silence \(percent(plan, "silence")))"
+                + (plan["all_lamps"] == nil ? "; without merging \(percent(plan, "unmerged_load"))" : ""),
             "",
         ]
         var table = Table([
@@ -69,12 +70,30 @@ enum PlanView {
             lines.append(
                 "  what is due at one moment (quarter hours) is read within \(seconds(plan, "boundary_spread"))")
         }
+        lines += lamps(plan)
         if case .array(let bauds)? = plan["bauds"], !bauds.isEmpty {
             let shown = bauds.map { "\(text($0, "baud") ?? "?"): \(percent($0, "load"))" }
             lines.append("  load by baud rate: " + shown.joined(separator: ", "))
         }
         if let best = text(plan, "best_baud") { lines.append("  slowest rate with room to spare: \(best)") }
         return lines
+    }
+
+    /// What a bus of lamps has beyond other buses.
+    private static func lamps(_ plan: JSONValue) -> [String] {
+        guard plan["all_lamps"] != nil else { return [] }
+        var lines = [
+            "  all lamps once: \(seconds(plan, "all_lamps")); a level reaches its lamp within \(seconds(plan, "level_latency")); "
+                + "\(percent(plan, "headroom")) of the bus is free"
+        ]
+        if case .array(let sweeps)? = plan["sweeps"] {
+            for sweep in sweeps {
+                lines.append(
+                    "  \(text(sweep, "what") ?? ""): \(seconds(sweep, "per_lamp")) a lamp, \(seconds(sweep, "all_lamps")) for all in what is free"
+                )
+            }
+        }
+        return lines + (text(plan, "note").map { ["  \($0)"] } ?? [])
     }
 
     private static func network(_ plan: JSONValue, _ devices: [JSONValue]) -> [String] {

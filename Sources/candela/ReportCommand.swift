@@ -20,6 +20,7 @@ struct ReportCommand: AsyncParsableCommand {
     @Option(help: "How far a display may be from the value, in its unit; a display updates once a second.")
     var tolerance: String = "0.1"
     @Option(help: "Who was there, for the report.") var by: String?
+    @Flag(help: "Ask each lamp's gear who it is and what it does without us; 2 s a lamp.") var lamps = false
 
     func run() async throws {
         let displays = try reading.map(DisplayReading.init(argument:))
@@ -44,10 +45,27 @@ struct ReportCommand: AsyncParsableCommand {
                 with: values(of: info, &client), tolerance: tolerance, isHousehold: info.household)
         }
         let report = SiteReport(
-            status: status, devices: devices, displays: compared, by: by ?? "",
+            status: status, devices: devices, displays: compared, lamps: lamps ? try await readBack(devices) : [],
+            by: by ?? "",
             made: UTCInstant(nanoseconds: candela_realtime_nanoseconds()).description)
         if options.json { Output.print(report.json) } else { Output.print(report.signed) }
         if compared.contains(where: { !$0.agrees }) { throw ExitStatus.failed }
+    }
+
+    /// What each lamp's own gear says now: identity, firmware, and the levels that hold without this gateway.
+    private func readBack(_ devices: [ControlDeviceInfo]) async throws -> [LampReadBack] {
+        var made: [LampReadBack] = []
+        let asked = devices.filter { $0.isLamp && $0.state != "disabled" }
+        for (index, lamp) in asked.enumerated() {
+            Output.complain("\(index + 1) of \(asked.count): \(lamp.name)")
+            do throws(CommandFailure) {
+                let result = try await TaskRunner.query(lamp.name, bus: lamp.bus, options)
+                made.append(LampReadBack(name: lamp.name, facts: LampView.factValues(result)))
+            } catch {
+                made.append(LampReadBack(name: lamp.name, facts: ["identity": error.message]))
+            }
+        }
+        return made
     }
 
     /// Read now: what the display shows is of this moment too.
@@ -112,6 +130,7 @@ struct SiteReport {
     let status: ControlStatus
     let devices: [ControlDeviceInfo]
     let displays: [DisplayReading.Compared]
+    let lamps: [LampReadBack]
     let by: String
     let made: String
 
@@ -152,6 +171,7 @@ struct SiteReport {
             }
             lines += compared.lines
         }
+        if !lamps.isEmpty { lines += ["", "Lamps, read back from their gear"] + LampReadBack.table(lamps) }
         lines.append("")
         if status.alarms.isEmpty {
             lines.append("no alarms")
@@ -190,6 +210,7 @@ struct SiteReport {
                         "agrees": .bool($0.agrees),
                     ]
                 }),
+            "lamps": .array(lamps.map(\.json)),
             "text": .string(text), "sha256": .string(SHA256.hex(text + "\n")),
         ]
     }

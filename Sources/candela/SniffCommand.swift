@@ -4,13 +4,14 @@ import Telemetry
 struct SniffCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sniff",
-        abstract: "Listens on a Modbus RTU line without ever sending; guesses baud rate and parity.",
+        abstract: "Listens on a Modbus RTU line or a DALI bus without ever sending.",
         discussion: """
             Requests and answers of others are paired and decoded until Ctrl-C. On a bus of the configuration our own \
-            polling stops meanwhile.
+            polling stops meanwhile. On a Modbus port without --baud the settings are guessed.
 
               candela sniff /dev/ttyUSB0
               candela sniff /dev/ttyUSB0 --baud 9600 --parity even --seconds 60
+              candela sniff lamps
             """)
     @OptionGroup var options: SharedOptions
     @OptionGroup var place: PlaceOptions

@@ -43,6 +43,21 @@ enum CannedTools {
         var done = ControlTaskDone()
         let arguments = try? JSONValue(parsing: wanted.arguments)
         switch wanted.name {
+        case "scan" where wanted.bus == "lamps":
+            await step("asking 64 addresses")
+            done.result = CannedLamps.scan
+        case "commission":
+            if arguments?["estimate"] == .bool(true) {
+                done.result = CannedLamps.estimate
+            } else {
+                await step("2 addresses in use")
+                done.result = CannedLamps.commissioning
+            }
+        case "query": done.result = CannedLamps.query
+        case "memory": done.result = CannedLamps.memory
+        case "replace": done.result = CannedLamps.replaced
+        case "identify": done.result = #"{"identified":"A0","seconds":10}"#
+        case "raw" where arguments?["frame"] != nil: done.result = CannedLamps.raw
         case "ring": done.result = ring
         case "raw":
             done.result =

@@ -5,7 +5,8 @@ import Testing
 struct HelpTests {
     @Test(arguments: [
         "", "status", "devices", "top", "read", "write", "lamp", "lamp set", "lamp off", "lamp max", "lamp identify",
-        "lamp release", "config", "config check", "config show", "queue", "queue status",
+        "lamp release", "lamp scan", "lamp commission", "lamp query", "lamp memory", "lamp replace", "config",
+        "config check", "config show", "queue", "queue status",
         "why", "events", "report", "trace", "raw", "sniff", "scan", "plan", "profile", "profile list", "profile show",
         "profile check", "profile try", "device", "device exchange",
     ])

@@ -51,6 +51,34 @@ struct TerminalTests {
             #expect(agreed.text.contains("verified"))
         }
     }
+    @Test func `a walk goes from lamp to lamp, takes names and writes nothing before its end`() async throws {
+        let folder = TemporaryFolder("candela-cli")
+        try await FakeDaemon.with { socket in
+            let file = folder("lamps.yaml")
+            let walk = try TerminalProcess(
+                Project.program("candela"),
+                ["lamp", "identify", "--walk", "lamps", "--write", file, "--socket", socket])
+            try await eventually("the first lamp", within: TerminalProcess.patience) {
+                walk.text.contains("short address 0 blinks. Name [lamp-001]: ")
+            }
+            walk.type("Main Street\n")
+            try await eventually("what a name is", within: TerminalProcess.patience) {
+                walk.text.contains("a name is 1 to 64 of")
+            }
+            #expect(TestFiles.text(file) == nil)
+            walk.type("main-street-1\n")
+            try await eventually("the second lamp", within: TerminalProcess.patience) {
+                walk.text.contains("2 of 2, short address 5 blinks. Name [lamp-005]: ")
+            }
+            walk.type("\n")
+            #expect(try await walk.exitStatus() == 0)
+            let written = try #require(TestFiles.text(file))
+            #expect(
+                written.contains(
+                    "  main-street-1: {bus: lamps, address: 0, profile: dali-d4i, gear: 9900000004242/70001, was: lamp-001}\n"
+                        + "  lamp-005: {bus: lamps, address: 5, profile: dali-luminaire}\n"), "\(written)")
+        }
+    }
 }
 
 extension String {

@@ -13,6 +13,11 @@ struct ToolTests {
     @Test(arguments: [
         ("why", ["why", "feeder-b"], 1), ("why-well", ["why", "feeder-a"], 0), ("events", ["events"], 0),
         ("raw", ["raw", "meters", "--unit", "1", "--function", "3", "--at", "0x0000", "--count", "2"], 0),
+        ("raw-lamps", ["raw", "lamps", "--frame", "A3 QUERY STATUS"], 0),
+        ("lamp-scan", ["lamp", "scan", "lamps"], 0),
+        ("lamp-commission", ["lamp", "commission", "lamps", "--yes"], 1),
+        ("lamp-query", ["lamp", "query", "lamp-001"], 0), ("lamp-memory", ["lamp", "memory", "lamp-001", "202"], 0),
+        ("lamp-replace", ["lamp", "replace", "lamp-001", "--yes"], 0),
         ("scan", ["scan", "meters"], 0), ("trace", ["trace", "meters", "--seconds", "1"], 0),
     ])
     func `each tool shows what was looked at`(name: String, arguments: [String], status: Int32) async throws {
@@ -29,6 +34,16 @@ struct ToolTests {
         (["raw", "meters", "--unit", "300", "--function", "3"], 2, "0 to 255"),
         (["raw", "meters", "--unit", "1", "--function", "3", "--baud", "9600"], 2, "go with a port"),
         (["raw", "--unit", "1", "--function", "3"], 2, "which bus?"),
+        (["raw", "lamps", "--frame", "A3 OFF"], 2, "add --write"),
+        (["raw", "lamps", "--frame", "05 A0"], 0, "A3 QUERY STATUS"),
+        (["raw", "lamps", "--frame", "all OFF", "--write"], 2, "add --yes"),
+        (["raw", "lamps", "--frame", "A3 OFF", "--unit", "1"], 2, "stands alone"),
+        (["raw", "lamps"], 2, "--frame for DALI"),
+        (["lamp", "commission", "lamps"], 2, "00:01:40; 2 lamps"),
+        (["lamp", "commission", "lamps", "--first", "64"], 2, "0 to 63"),
+        (["lamp", "scan", "lamps", "--addresses", "60-64"], 2, "0 to 63"),
+        (["lamp", "query", "nobody"], 2, "no device nobody"), (["lamp", "replace", "lamp-001"], 2, "add --yes"),
+        (["lamp", "identify"], 2, "--walk BUS"), (["lamp", "identify", "lamp-001", "--write", "x"], 2, "--walk"),
         (["scan", "meters", "--parities", "odds"], 2, "not \"odds\""),
         (["scan", "meters", "--bauds", "19200"], 2, "add --yes"),
         (["scan", "meters", "--addresses", "9-1"], 2, "--addresses"),
@@ -47,6 +62,7 @@ struct ToolTests {
         (["report", "--reading", "nobody=1"], 2, "no device nobody"),
         (["report", "--reading", "feeder-a/voltage.L1=230.0"], 0, "agrees"),
         (["report", "--reading", "feeder-a/voltage.L1=231"], 1, "DIFFERS"),
+        (["report", "--lamps"], 0, "Lamps, read back from their gear"),
     ])
     func `each tool ends as documented`(arguments: [String], status: Int32, says: String) async throws {
         let ended = try await run(arguments)

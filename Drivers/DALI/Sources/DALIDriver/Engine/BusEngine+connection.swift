@@ -123,6 +123,7 @@ extension BusEngine {
 
     private func note(_ record: DALIConnection.Record) {
         hear(record)
+        frameLog.append(record, at: world.now())
         guard isTracing else { return }
         let (sent, bytes, text): (Bool, [UInt8], String) =
             switch record {
@@ -138,7 +139,7 @@ extension BusEngine {
 extension DALIOutcome {
     fileprivate var bytes: [UInt8] { if case .reply(let value) = self { [value] } else { [] } }
 
-    fileprivate func text(_ request: DALIRequest) -> String {
+    func text(_ request: DALIRequest) -> String {
         switch self {
         case .none: request.expectsReply ? "no answer" : "sent"
         case .reply(let value): "answer \(value) (\(hexadecimal([value])))"
@@ -157,7 +158,7 @@ extension DALIEvent {
         }
     }
 
-    fileprivate var text: String {
+    var text: String {
         switch self {
         case .foreignFrame(let frame): "another controller: \(frame)"
         case .backward(let value): "answer \(value) to no question of ours"

@@ -70,6 +70,8 @@ final class BusEngine {
     var load: BusLoad
     var sums = BusSums()
     var isTracing = false
+    /// The newest frames, for people.
+    let frameLog = FrameLog()
     var tasks: DALITaskHost?
     /// What the runtime keeps for this bus, and what of it is not on disk yet.
     var memories: [MemoryKey: [UInt8]] = [:]

@@ -45,6 +45,8 @@ protocol DALITaskBench: AnyObject {
     var isReadOnly: Bool { get }
     /// What is known of the configured gear, in the order of the configuration.
     var gear: [Gear] { get }
+    /// The newest frames on the bus.
+    var frameLog: FrameLog { get }
     /// What an earlier run of the driver handed over to be kept.
     func memory(device: String, key: String) -> [UInt8]?
     /// Hands something over to be kept over restarts; `device` empty: of the bus.

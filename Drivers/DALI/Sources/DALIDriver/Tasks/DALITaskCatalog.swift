@@ -5,7 +5,20 @@ enum DALITaskCatalog {
     /// Makes a task of its arguments; wrong ones are said by the task's first step.
     typealias Maker = (DriverNode) -> any DALITask
 
-    static var makers: [(name: String, make: Maker)] { [] }
+    static var makers: [(name: String, make: Maker)] {
+        [
+            ("raw", RawTask.make),
+            ("sniff", SniffTask.make),
+            ("ring", RingTask.make),
+            ("scan", ScanTask.make),
+            ("commission", CommissionTask.make),
+            ("identify", IdentifyTask.make),
+            ("query", QueryTask.make),
+            ("memory", MemoryTask.make),
+            ("replace", ReplaceTask.make),
+            ("plan", PlanTask.make),
+        ]
+    }
 
     static var names: [String] { makers.map(\.name) }
 

@@ -1,0 +1,51 @@
+internal import Telemetry
+
+/// The newest frames of a bus, ours and those of others, for people who ask afterwards or listen now. Used from the bus thread only.
+final class FrameLog {
+    /// Ten seconds of a bus that does nothing else: 20 exchanges a second.
+    static let capacity = 256
+
+    struct Entry {
+        /// Rises by one with each.
+        let number: Int
+        let at: BootInstant
+        let record: DALIConnection.Record
+    }
+
+    private var entries: [Entry] = []
+    private(set) var count = 0
+
+    func append(_ record: DALIConnection.Record, at now: BootInstant) {
+        if entries.count == Self.capacity { entries.removeFirst(Self.capacity / 4) }
+        entries.append(Entry(number: count, at: now, record: record))
+        count += 1
+    }
+
+    /// Oldest first.
+    var all: [Entry] { entries }
+
+    func since(_ number: Int) -> ArraySlice<Entry> {
+        entries[(entries.firstIndex { $0.number >= number } ?? entries.count)...]
+    }
+}
+
+extension DALIConnection.Record {
+    /// Words and bytes as they stand in a trace.
+    var words: String {
+        switch self {
+        case .sent(let frame): frame.description
+        case .outcome(let request, let outcome): outcome.text(request)
+        case .event(let event): event.text
+        }
+    }
+
+    var bytes: [UInt8] {
+        switch self {
+        case .sent(let frame): frame.bytes
+        case .outcome(_, let outcome): outcome.byte.map { [$0] } ?? []
+        case .event(.foreignFrame(let frame)): frame.bytes
+        case .event(.backward(let value)): [value]
+        case .event: []
+        }
+    }
+}
