@@ -17,7 +17,8 @@ import Testing
                 name: "feast",
                 active: [ActivePeriod(from: .sunset(offset: .seconds(600)), to: .sunrise(offset: .seconds(-600)))]),
             LightingProgram(
-                name: "path", active: [ActivePeriod(from: try Fixtures.clock("17:30"), to: try Fixtures.clock("08:15"))],
+                name: "path",
+                active: [ActivePeriod(from: try Fixtures.clock("17:30"), to: try Fixtures.clock("08:15"))],
                 steps: [try Fixtures.step("17:30", 80), try Fixtures.step("02:30", 20), try Fixtures.step("03:15", 60)]),
             LightingProgram(
                 name: "square", active: [sunDown],
@@ -130,7 +131,9 @@ import Testing
                     guard (day * 1440..<(day + 1) * 1440).contains(line) else { return nil }
                     return expected[line].split(separator: " ").dropFirst().compactMap { ExactDecimal($0) }
                 }
-                let own = expected[day * 1440 + minute].split(separator: " ").dropFirst().compactMap { ExactDecimal($0) }
+                let own = expected[day * 1440 + minute].split(separator: " ").dropFirst().compactMap {
+                    ExactDecimal($0)
+                }
                 for (lamp, level) in found.enumerated() {
                     if own[lamp / 2] == level { exact += 1 }
                     if !wanted.contains(where: { $0[lamp / 2] == level }) {
@@ -143,6 +146,8 @@ import Testing
         // Sunset and sunrise of six dates move at most a few minutes' worth of levels.
         #expect(exact >= 6 * 1440 * 6 - 6 * 6 * 6)
         #expect(took < .seconds(60))
-        print("a year of 64 lamps: \(ticks) ticks, \(orders) orders, \(took); \(exact) of \(6 * 1440 * 6) levels to the minute")
+        print(
+            "a year of 64 lamps: \(ticks) ticks, \(orders) orders, \(took); \(exact) of \(6 * 1440 * 6) levels to the minute"
+        )
     }
 }
