@@ -55,7 +55,9 @@ struct CalendarDecoding {
     }
 
     private func checkSpan(_ part: MapReader, _ from: LightingCalendar.Day?, _ to: LightingCalendar.Day?) {
-        if let day = from ?? to, day.year == nil, from == nil || to == nil {
+        if let day = from ?? to, day.year == nil,
+            part.node.entry("from") == nil || part.node.entry("to") == nil
+        {
             part.error(at: part.node.position, "a date of every year needs both ends; expected `from` and `to`")
         }
         guard let from, let to else { return }
