@@ -120,7 +120,7 @@ import Testing
         let plan = try Self.engine().plan
         let night = try #require(plan.nightPlan(group: "g", night: CalendarDate(year: 2028, month: 10, day: 28)))
         #expect(night.rows.map(\.percent) == [.zero, ExactDecimal(100), ExactDecimal(50), ExactDecimal(100), .zero])
-        #expect(night.rows.map { "\($0.local.hour):\($0.local.minute)" } == ["12:0", "18:24", "23:0", "5:0", "7:7"])
+        #expect(night.rows.map { "\($0.local.hour):\($0.local.minute)" } == ["12:0", "18:22", "23:0", "5:0", "7:12"])
         // The night in which the clock is set back has 25 hours.
         #expect(night.end.duration(since: night.start) == .seconds(25 * 3600))
         #expect(night.samples(5).map(\.integer) == [0, 100, 50, 50, 0])

@@ -3,11 +3,18 @@ import Lighting
 import Telemetry
 import Testing
 
-/// A year of 64 lamps in virtual time, driven by nothing but the engine's own wakes.
+/// A year of lamps in virtual time, driven by nothing but the engine's own wakes.
 @Suite struct YearTests {
     static let python = getenv("CANDELA_PYTHON").map { String(cString: $0) }
     /// Both changes of the clock, both solstices, the leap day and New Year.
     static let dates = ["2028-01-01", "2028-02-29", "2028-03-26", "2028-06-21", "2028-10-29", "2028-12-21"]
+    /// How many lamps each group has: 64 in all. Where the build is slow a few of them have to do.
+    #if DEBUG
+        static let sizes = [4, 2, 2]
+    #else
+        static let sizes = [40, 12, 12]
+    #endif
+
     /// Programs that night.py works out a second time.
     static func plan() throws -> LightingPlan {
         let sunDown = ActivePeriod(from: .sunset(offset: .zero), to: .sunrise(offset: .zero))
@@ -31,7 +38,7 @@ import Testing
         let newYear = YearlyDate(month: 12, day: 31)
         let july = LightingCalendar.Span.yearly(
             first: YearlyDate(month: 7, day: 1), last: YearlyDate(month: 7, day: 31))
-        let lamps = (1...64).map { "lamp-" + padded($0, 3) }
+        func lamps(_ group: Int) -> [String] { (0..<sizes[group]).map { "\(group)-lamp-\(100 + $0)" } }
         return LightingPlan(
             place: Fixtures.duisburg, zone: try TimeZoneRules.load(name: "Europe/Berlin"), programs: programs,
             calendars: [
@@ -45,21 +52,16 @@ import Testing
                 LightingCalendar(name: "square", defaultProgram: "square"),
             ],
             groups: [
-                LampGroup(name: "street", calendar: "street", lamps: Array(lamps[..<40])),
-                LampGroup(name: "path", calendar: "path", lamps: Array(lamps[40..<52])),
+                LampGroup(name: "street", calendar: "street", lamps: lamps(0)),
+                LampGroup(name: "path", calendar: "path", lamps: lamps(1)),
                 LampGroup(
-                    name: "square", calendar: "square", lamps: Array(lamps[52...]),
+                    name: "square", calendar: "square", lamps: lamps(2),
                     pipeline: LevelPipeline(virtualOutput: ExactDecimal(80), minimum: ExactDecimal(30))),
             ])
     }
 
-    private static func padded(_ number: Int, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-
     @Test(.enabled(if: python != nil, "CANDELA_PYTHON names no Python with astral"))
-    func `in a year of 64 lamps every level of six dates is right at every minute, by an independent calculation`()
+    func `in a year every level of six dates is right at every minute, by an independent calculation`()
         throws
     {
         let python = try #require(Self.python)
@@ -72,7 +74,7 @@ import Testing
         let begin = try Fixtures.utc("2027-12-31T12:00:00Z")
         let last = try Fixtures.utc("2029-01-01T00:00:00Z")
         let dayStarts = try Self.dates.map { try Fixtures.utc($0 + "T00:00:00Z") }
-        let observed = ["lamp-001", "lamp-040", "lamp-041", "lamp-052", "lamp-053", "lamp-064"]
+        let observed = Self.sizes.enumerated().flatMap { ["\($0)-lamp-100", "\($0)-lamp-\(99 + $1)"] }
         var levels: [String: ExactDecimal] = [:]
         var seen: [[[ExactDecimal]]] = Array(repeating: [], count: Self.dates.count)
         var orders = 0
@@ -143,11 +145,13 @@ import Testing
             }
         }
         #expect(wrong.isEmpty, "\(wrong.prefix(5))")
-        // Sunset and sunrise of six dates move at most a few minutes' worth of levels.
-        #expect(exact >= 6 * 1440 * 6 - 6 * 6 * 6)
-        #expect(took < .seconds(60))
+        // No more than a sunset or two of the six dates may lie on the edge of a minute.
+        #expect(exact >= 6 * 1440 * 6 - 12)
+        #if !DEBUG
+            #expect(took < .seconds(60))
+        #endif
         print(
-            "a year of 64 lamps: \(ticks) ticks, \(orders) orders, \(took); \(exact) of \(6 * 1440 * 6) levels to the minute"
+            "a year of \(engine.plan.lamps.count) lamps: \(ticks) ticks, \(orders) orders, \(took); \(exact) of \(6 * 1440 * 6) levels to the minute"
         )
     }
 }
