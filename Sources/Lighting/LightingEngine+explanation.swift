@@ -29,6 +29,13 @@ extension LightingEngine {
             }
         }
         lines += obstacles(status)
+        if clock.isTrusted, let calendar = group.calendar.flatMap({ plan.calendars[$0] }),
+            let program = timeline(of: calendar, at: clock.utc)?.program
+        {
+            lines += remarks(clock).filter { $0.hasPrefix("programs.\(program).") }.map {
+                LampExplanation.Line(rule: "sensor", text: $0, percent: nil)
+            }
+        }
         let next =
             clock.isTrusted
             ? group.calendar.flatMap { plan.calendars[$0] }.flatMap { plan.nextChange(in: $0, after: clock.utc) } : nil

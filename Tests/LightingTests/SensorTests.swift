@@ -131,6 +131,8 @@ import Testing
         bench.clock.run(.seconds(1))
         #expect(bench.level() == ExactDecimal(40))
         #expect(bench.engine.remarks(bench.clock.now).first?.contains("no good value for 15 min") == true)
+        let explained = bench.engine.explanation(of: "a", clock: bench.clock.now)
+        #expect(explained?.lines.last?.rule == "sensor")
         bench.hear(Self.pir, .text("broken"))
         #expect(bench.level() == ExactDecimal(40))
     }
