@@ -107,7 +107,7 @@ let package = Package(
         tests("NormalizationTests", ["Normalization", "Telemetry"]),
         tests("OutboxTests", ["Outbox", "Telemetry", "CSQLite"]),
         tests("UplinksTests", ["Uplinks", "Telemetry", logging]),
-        tests("LightingTests", ["Lighting", "Telemetry"]),
+        tests("LightingTests", ["Lighting", "Telemetry"], exclude: ["Python"]),
         tests("SupervisionTests", ["Supervision", "DriverProtocol", "Telemetry", "CLinux", logging]),
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),
         tests(

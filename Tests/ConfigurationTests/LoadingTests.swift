@@ -59,7 +59,7 @@ struct LoadingTests {
         #expect(lighting.group("street")?.schedule == .calendar("standard"))
         #expect(lighting.withoutClock == .lit)
         #expect(
-            lighting.program("night")?.active.map { [$0.from, $0.to] } == [
+            lighting.program("night")?.active.map { [$0.span?.from, $0.span?.to] } == [
                 [.sunset(offset: .zero), .sunrise(offset: .zero)]
             ])
     }

@@ -124,3 +124,27 @@ import Testing
         #expect(throws: TimeZoneError.self) { try TimeZoneRules(name: "x", file: Array(repeating: 0, count: 100_000)) }
     }
 }
+
+@Suite struct ZoneFileStampTests {
+    @Test func `a zone's file that was replaced has another stamp, and one that is gone has none`() throws {
+        let folder = "/tmp/candela-zone-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+        #expect(mkdir(folder, 0o700) == 0)
+        defer {
+            unlink(folder + "/Zone")
+            rmdir(folder)
+        }
+        func write(_ text: String) throws {
+            // As a package manager does it: a new file in place of the old one.
+            let file = try #require(fopen(folder + "/new", "w"))
+            fputs(text, file)
+            fclose(file)
+            #expect(rename(folder + "/new", folder + "/Zone") == 0)
+        }
+        try write("first")
+        let first = try #require(ZoneFileStamp(name: "Zone", folder: folder))
+        #expect(ZoneFileStamp(name: "Zone", folder: folder) == first)
+        try write("other")
+        #expect(ZoneFileStamp(name: "Zone", folder: folder) != first)
+        #expect(ZoneFileStamp(name: "None", folder: folder) == nil)
+    }
+}

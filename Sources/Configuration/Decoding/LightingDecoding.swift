@@ -30,7 +30,10 @@ struct LightingDecoding {
         let soundPrograms = programs.filter { isSound("programs", $0.name) }
         let calendars = section(reader, "calendars") { self.calendar($0, programs: names) }
         let soundCalendars = calendars.filter { calendar in
-            isSound("calendars", calendar.name) && soundPrograms.contains { $0.name == calendar.defaultProgram }
+            isSound("calendars", calendar.name)
+                && ([calendar.defaultProgram] + calendar.rules.map(\.program)).allSatisfy { name in
+                    soundPrograms.contains { $0.name == name }
+                }
         }
         let calendarNames = (reader.node["calendars"]?.entries ?? []).map(\.key)
         let groupNames = (reader.node["groups"]?.entries ?? []).map(\.key)
@@ -41,6 +44,7 @@ struct LightingDecoding {
         }
         // Lit is the safe side: a street that is lit by day costs money, one that is dark costs more.
         let withoutClock = reader.choice("without_clock", default: LightingConfiguration.WithoutClock.lit) ?? .lit
+        let stagger = reader.integer("stagger", default: "8", in: 1...1000) ?? 8
         let faults = reader.value("faults", expected: "limits of the fault rules")
         if let faults {
             if faults.entries == nil {
@@ -51,7 +55,8 @@ struct LightingDecoding {
         let effective = reader.finish()
         let lighting = LightingConfiguration(
             programs: soundPrograms, calendars: soundCalendars, groups: groups,
-            feeders: feeders.filter { isSound("feeders", $0.name) }, withoutClock: withoutClock, faults: faults,
+            feeders: feeders.filter { isSound("feeders", $0.name) }, withoutClock: withoutClock, stagger: stagger,
+            faults: faults,
             position: entry.keyPosition)
         return (lighting, effective)
     }
@@ -78,60 +83,21 @@ struct LightingDecoding {
 
     private func program(_ entry: YAMLEntry) -> (LightingProgram?, YAMLNode) {
         let reader = reader(entry, "programs")
-        let periods = list(reader, "active", expected: "a list of periods such as [{from: sunset, to: sunrise}]")
-        if let node = reader.node["active"], node.items?.isEmpty == true {
-            reader.error(
-                at: node.position,
-                "`active` names no period; expected at least one, or no `active` for a program that always rules")
-        }
-        let active = periods.compactMap { node -> LightingProgram.ActivePeriod? in
-            let period = MapReader(
-                node, title: reader.title + ", active", collector: collector, subject: reader.subject)
-            let from = time(period, "from")
-            let to = time(period, "to")
-            period.finish()
-            guard let from, let to else { return nil }
-            return LightingProgram.ActivePeriod(from: from, to: to)
-        }
-        let steps = list(reader, "steps", expected: "a list of steps such as [{at: \"23:00\", level: 50%}]").compactMap
-        {
-            node -> LightingProgram.Step? in
-            let step = MapReader(node, title: reader.title + ", steps", collector: collector, subject: reader.subject)
-            let at = time(step, "at")
-            let level = step.percent("level")
-            if step.node.entry("level") == nil {
-                step.error(at: node.position, "`level` is missing; expected a percentage")
-            }
-            let fade = step.duration("fade", atMost: .seconds(16 * 60))
-            step.finish()
-            guard let at, let level else { return nil }
-            return LightingProgram.Step(at: at, level: level, fade: fade)
-        }
+        let parts = ProgramDecoding(reader: reader, devices: devices)
+        let active = parts.active()
+        let steps = parts.steps()
+        let dynamic = parts.dynamic()
         let effective = reader.finish()
         if !hasLocation {
             reader.error(
                 at: entry.keyPosition,
                 "programs need `gateway.location`; expected latitude, longitude and timezone there")
         }
-        return (LightingProgram(name: entry.key, position: entry.keyPosition, active: active, steps: steps), effective)
-    }
-
-    private func list(_ reader: MapReader, _ key: String, expected: String) -> [YAMLNode] {
-        guard let node = reader.value(key, expected: expected) else { return [] }
-        reader.keep(key, node)
-        guard let items = node.items else {
-            reader.error(at: node.position, "`\(key)` is \(node.kindName); expected \(expected)")
-            return []
-        }
-        return items
-    }
-
-    private func time(_ reader: MapReader, _ key: String) -> DailyTime? {
-        let expected = "a time such as \"23:00\", sunset or sunrise - 10min"
-        if reader.node.entry(key) == nil {
-            reader.error(at: reader.node.position, "`\(key)` is missing; expected \(expected)")
-        }
-        return reader.scalar(key, expected: expected, ScalarParser.dailyTime)
+        return (
+            LightingProgram(
+                name: entry.key, position: entry.keyPosition, active: active, steps: steps, dynamic: dynamic),
+            effective
+        )
     }
 
     private func calendar(_ entry: YAMLEntry, programs: [String]) -> (LightingCalendar?, YAMLNode) {
@@ -141,10 +107,12 @@ struct LightingDecoding {
             reader.error(at: entry.keyPosition, "`default` is missing; expected \(expected)")
         }
         let program = reference(reader, "default", to: "program", among: programs, expected: expected)
+        let rules = CalendarDecoding(reader: reader, programs: programs).rules()
         let effective = reader.finish()
         return (
-            program.map { LightingCalendar(name: entry.key, position: entry.keyPosition, defaultProgram: $0) },
-            effective
+            program.map {
+                LightingCalendar(name: entry.key, position: entry.keyPosition, rules: rules, defaultProgram: $0)
+            }, effective
         )
     }
 
@@ -173,6 +141,7 @@ struct LightingDecoding {
             reader, "feeder", to: "feeder or meter", among: feeders + devices.sorted(),
             expected: "a feeder of `lighting.feeders`, or the meter that measures it")
         let power = reader.quantity("rated_power", dimension: ["W"], expected: "a power such as 42 W")
+        let pipeline = PipelineDecoding(reader: reader).decode()
         let effective = reader.finish()
         let schedule: LightingGroup.Schedule
         if let calendar {
@@ -186,7 +155,7 @@ struct LightingDecoding {
         return (
             LightingGroup(
                 name: entry.key, position: entry.keyPosition, schedule: schedule, fallback: fallback, feeder: feeder,
-                ratedPower: power), effective
+                ratedPower: power, pipeline: pipeline), effective
         )
     }
 
