@@ -44,8 +44,9 @@ extension FaultMonitor {
             noteMissed(position)
             let isDead = isWanted(position) && hasSettled(at: now)
             let holds = supplies[position].dead.note(isDead, at: now)
-            // One alarm for one darkness.
-            if let holds, holds >= rules.feederDead, !isActive(.contactorStuckOff, supply.subject) {
+            // One alarm for one darkness: a contactor that is on and gives nothing has its own.
+            let isContactor = supply.contactor == true && supply.isMeasuredOff
+            if let holds, holds >= rules.feederDead, !isContactor {
                 var evidence = supply.evidence()
                 evidence.add("off_seconds", supply.changedAt.map { now.duration(since: $0) })
                 evidence.add("lamps_ordered_on", supply.lamps.count(where: { lamps[$0].isWanted }))
@@ -117,7 +118,9 @@ extension FaultMonitor {
                 return
             }
             let answers = light.isCertain && !isActive(.communicationFailure, lamps[lamp].subject)
-            expected.add(power, light: light.percent, isCertain: answers && !isBusDown(of: lamp))
+            let isCertain = answers && !isBusDown(of: lamp)
+            let measured = isCertain ? lamps[lamp].measuredPower(at: now) : nil
+            expected.add(power, light: light.percent, isCertain: isCertain, measured: measured)
         }
         for load in supplies[position].loads.indices {
             let kind = supplies[position].loads[load].kind
