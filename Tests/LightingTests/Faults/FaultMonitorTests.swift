@@ -124,6 +124,16 @@ struct FaultMonitorTests {
         #expect(monitor.watches("lamp-1"))
     }
 
+    @Test func `every fault is a kind of event of the catalogue`() {
+        let kinds: Set<String> = [
+            EventKind.lampFailure, EventKind.gearFailure, EventKind.communicationFailure, EventKind.dayBurner,
+            EventKind.cycling, EventKind.dimmingFailure, EventKind.lampPowerLow, EventKind.lampPowerHigh,
+            EventKind.supplyLoss, EventKind.feederDead, EventKind.feederLoadLow, EventKind.feederLoadHigh,
+            EventKind.contactorStuckOn, EventKind.contactorStuckOff,
+        ]
+        #expect(Set(FaultKind.allCases.map(\.rawValue)) == kinds)
+    }
+
     // MARK: Expected power
 
     @Test(arguments: [
