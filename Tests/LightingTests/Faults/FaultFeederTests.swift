@@ -49,7 +49,11 @@ struct FaultFeederTests {
             street.run(.seconds(20))
             #expect(street.monitor.unpowered == [Street.names])
             street.run(.seconds(7200))
+            // The contactor is read before the meter, and lamps are ordered on before either.
+            street.order(100)
+            street.run(.seconds(20))
             street.contactor = true
+            street.run(.seconds(15))
             street.mains(true)
             street.run(.seconds(20))
             #expect(street.monitor.unpowered.isEmpty)
@@ -214,6 +218,42 @@ struct FaultFeederTests {
         street.mains(false)
         street.run(.seconds(300))
         #expect(street.words == ["+contactor_stuck_on f1", "-contactor_stuck_on f1"])
+    }
+
+    enum Return: CaseIterable {
+        case gateway
+        case feeder
+        case bus
+    }
+
+    @Test(arguments: Return.allCases)
+    func `what gear says while it starts up counts only after the time to settle`(cause: Return) {
+        var rules = FaultRules()
+        rules.lampFailure = 1
+        var street = Street(contactor: true, rules: rules)
+        street.order(100)
+        if cause != .gateway { street.run(.seconds(600)) }
+        if cause == .feeder {
+            street.contactor = false
+            street.mains(false)
+            street.run(.seconds(600))
+            street.contactor = true
+            street.mains(true)
+            // The meter is read and tells of it.
+            street.run(.seconds(Int64(Street.meterEvery)))
+        } else if cause == .bus {
+            street.monitor.bus("lamps", isUp: false, at: street.now)
+            street.run(.seconds(600))
+            street.monitor.bus("lamps", isUp: true, at: street.now)
+        }
+        street.trouble(.lampFailure)
+        street.run(.seconds(45))
+        street.trouble(.none)
+        street.run(.seconds(600))
+        #expect(!street.words.contains("+lamp_failure lamp-3"))
+        street.trouble(.lampFailure)
+        street.run(.seconds(45))
+        #expect(street.words.contains("+lamp_failure lamp-3"))
     }
 
     @Test func `a meter that does not answer is no dead feeder`() {
