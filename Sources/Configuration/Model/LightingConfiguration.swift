@@ -16,8 +16,8 @@ public struct LightingConfiguration: Sendable {
     public let withoutClock: WithoutClock
     /// How many lamps may be switched on within 100 ms.
     public let stagger: Int
-    /// Limits of the fault rules, as written.
-    public let faults: YAMLNode?
+    /// Limits of the fault rules.
+    public let faults: LightingFaults
     public let position: SourcePosition
 
     public func program(_ name: String) -> LightingProgram? { programs.first { $0.name == name } }
