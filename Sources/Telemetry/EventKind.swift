@@ -72,6 +72,30 @@ public enum EventKind {
     public static let wrongDevice = "wrong_device"
     /// A configured setup value was written, because the device had something else.
     public static let setupWritten = "setup_written"
+    /// A lamp's control gear does not answer although it has mains and its bus works.
+    public static let communicationFailure = "communication_failure"
+    /// A lamp burns although it is ordered off.
+    public static let dayBurner = "day_burner"
+    /// A lamp goes out and comes back by itself.
+    public static let cycling = "cycling"
+    /// A lamp does not stand at its ordered level.
+    public static let dimmingFailure = "dimming_failure"
+    /// A lamp that meters itself draws less than its level explains.
+    public static let lampPowerLow = "lamp_power_low"
+    /// A lamp that meters itself draws more than its level explains.
+    public static let lampPowerHigh = "lamp_power_high"
+    /// Mains of lamps were lost and came back.
+    public static let supplyLoss = "supply_loss"
+    /// A feeder has no supply while its lamps should have it.
+    public static let feederDead = "feeder_dead"
+    /// A feeder carries less than the lamps on it should draw.
+    public static let feederLoadLow = "feeder_load_low"
+    /// A feeder carries more than the lamps on it explain.
+    public static let feederLoadHigh = "feeder_load_high"
+    /// A feeder has supply although its contactor is off.
+    public static let contactorStuckOn = "contactor_stuck_on"
+    /// A feeder has no supply although its contactor is on.
+    public static let contactorStuckOff = "contactor_stuck_off"
     /// Something the driver's author had to say.
     public static let driver = "driver"
 
