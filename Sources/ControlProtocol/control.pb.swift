@@ -1334,7 +1334,13 @@ public nonisolated struct ControlLighting: Sendable {
 
   public var groups: [ControlLightingGroup] = []
 
-  public var problems: [String] = []
+  /// From local noon to local noon: 1380, 1440 or 1500.
+  public var minutes: UInt64 = 0
+
+  /// Local time and UTC of its beginning.
+  public var start: String = String()
+
+  public var startUtc: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1352,8 +1358,9 @@ public nonisolated struct ControlLightingGroup: Sendable {
 
   public var program: String = String()
 
-  public var lamps: [String] = []
+  public var lamps: UInt64 = 0
 
+  /// Percent.
   public var fallback: String = String()
 
   public var segments: [ControlLightingSegment] = []
@@ -1382,6 +1389,9 @@ public nonisolated struct ControlLightingSegment: Sendable {
   public var fadeMs: UInt64 = 0
 
   public var reason: String = String()
+
+  /// What may change the level meanwhile: sensors, in words.
+  public var sensors: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1425,6 +1435,14 @@ public nonisolated struct ControlExplanation: Sendable {
   /// What keeps commands from the lamp: locks, read_only.
   public var notes: [String] = []
 
+  public var group: String = String()
+
+  /// Why, in words.
+  public var reason: String = String()
+
+  /// When the program next changes the level, UTC; empty: not known.
+  public var nextChange: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1435,14 +1453,15 @@ public nonisolated struct ControlExplanationLine: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// From 1 upwards, the highest rules.
-  public var rank: UInt32 = 0
+  /// hold, override, dynamic control, program, default, constant light, order, sensor.
+  public var rule: String = String()
 
-  /// It is what rules, or takes part in what rules.
+  /// It is what rules.
   public var rules: Bool = false
 
   public var what: String = String()
 
+  /// Percent that it asks for; empty: none.
   public var level: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -4216,7 +4235,7 @@ nonisolated extension ControlLightingRequest: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension ControlLighting: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Lighting"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}date\0\u{3}time_zone\0\u{1}sunset\0\u{1}sunrise\0\u{3}now_minute\0\u{1}groups\0\u{1}problems\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}date\0\u{3}time_zone\0\u{1}sunset\0\u{1}sunrise\0\u{3}now_minute\0\u{1}groups\0\u{1}minutes\0\u{1}start\0\u{3}start_utc\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4230,7 +4249,9 @@ nonisolated extension ControlLighting: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 4: try { try decoder.decodeSingularStringField(value: &self.sunrise) }()
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.nowMinute) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.groups) }()
-      case 7: try { try decoder.decodeRepeatedStringField(value: &self.problems) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.minutes) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.start) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.startUtc) }()
       default: break
       }
     }
@@ -4255,8 +4276,14 @@ nonisolated extension ControlLighting: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.groups.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.groups, fieldNumber: 6)
     }
-    if !self.problems.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.problems, fieldNumber: 7)
+    if self.minutes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.minutes, fieldNumber: 7)
+    }
+    if !self.start.isEmpty {
+      try visitor.visitSingularStringField(value: self.start, fieldNumber: 8)
+    }
+    if !self.startUtc.isEmpty {
+      try visitor.visitSingularStringField(value: self.startUtc, fieldNumber: 9)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -4268,7 +4295,9 @@ nonisolated extension ControlLighting: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.sunrise != rhs.sunrise {return false}
     if lhs.nowMinute != rhs.nowMinute {return false}
     if lhs.groups != rhs.groups {return false}
-    if lhs.problems != rhs.problems {return false}
+    if lhs.minutes != rhs.minutes {return false}
+    if lhs.start != rhs.start {return false}
+    if lhs.startUtc != rhs.startUtc {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4287,7 +4316,7 @@ nonisolated extension ControlLightingGroup: SwiftProtobuf.Message, SwiftProtobuf
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.calendar) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.program) }()
-      case 4: try { try decoder.decodeRepeatedStringField(value: &self.lamps) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.lamps) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.fallback) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.segments) }()
       default: break
@@ -4305,8 +4334,8 @@ nonisolated extension ControlLightingGroup: SwiftProtobuf.Message, SwiftProtobuf
     if !self.program.isEmpty {
       try visitor.visitSingularStringField(value: self.program, fieldNumber: 3)
     }
-    if !self.lamps.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.lamps, fieldNumber: 4)
+    if self.lamps != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lamps, fieldNumber: 4)
     }
     if !self.fallback.isEmpty {
       try visitor.visitSingularStringField(value: self.fallback, fieldNumber: 5)
@@ -4331,7 +4360,7 @@ nonisolated extension ControlLightingGroup: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlLightingSegment: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".LightingSegment"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}start\0\u{3}start_utc\0\u{1}minute\0\u{1}level\0\u{3}fade_ms\0\u{1}reason\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}start\0\u{3}start_utc\0\u{1}minute\0\u{1}level\0\u{3}fade_ms\0\u{1}reason\0\u{1}sensors\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4345,6 +4374,7 @@ nonisolated extension ControlLightingSegment: SwiftProtobuf.Message, SwiftProtob
       case 4: try { try decoder.decodeSingularStringField(value: &self.level) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.fadeMs) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.sensors) }()
       default: break
       }
     }
@@ -4369,6 +4399,9 @@ nonisolated extension ControlLightingSegment: SwiftProtobuf.Message, SwiftProtob
     if !self.reason.isEmpty {
       try visitor.visitSingularStringField(value: self.reason, fieldNumber: 6)
     }
+    if !self.sensors.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.sensors, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4379,6 +4412,7 @@ nonisolated extension ControlLightingSegment: SwiftProtobuf.Message, SwiftProtob
     if lhs.level != rhs.level {return false}
     if lhs.fadeMs != rhs.fadeMs {return false}
     if lhs.reason != rhs.reason {return false}
+    if lhs.sensors != rhs.sensors {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4416,7 +4450,7 @@ nonisolated extension ControlExplainRequest: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension ControlExplanation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Explanation"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lamp\0\u{1}level\0\u{1}ordered\0\u{1}confirmed\0\u{1}failures\0\u{1}lost\0\u{1}lines\0\u{1}notes\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lamp\0\u{1}level\0\u{1}ordered\0\u{1}confirmed\0\u{1}failures\0\u{1}lost\0\u{1}lines\0\u{1}notes\0\u{1}group\0\u{1}reason\0\u{3}next_change\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4432,6 +4466,9 @@ nonisolated extension ControlExplanation: SwiftProtobuf.Message, SwiftProtobuf._
       case 6: try { try decoder.decodeSingularBoolField(value: &self.lost) }()
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.lines) }()
       case 8: try { try decoder.decodeRepeatedStringField(value: &self.notes) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.group) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.nextChange) }()
       default: break
       }
     }
@@ -4462,6 +4499,15 @@ nonisolated extension ControlExplanation: SwiftProtobuf.Message, SwiftProtobuf._
     if !self.notes.isEmpty {
       try visitor.visitRepeatedStringField(value: self.notes, fieldNumber: 8)
     }
+    if !self.group.isEmpty {
+      try visitor.visitSingularStringField(value: self.group, fieldNumber: 9)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 10)
+    }
+    if !self.nextChange.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextChange, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4474,6 +4520,9 @@ nonisolated extension ControlExplanation: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.lost != rhs.lost {return false}
     if lhs.lines != rhs.lines {return false}
     if lhs.notes != rhs.notes {return false}
+    if lhs.group != rhs.group {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.nextChange != rhs.nextChange {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4481,7 +4530,7 @@ nonisolated extension ControlExplanation: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension ControlExplanationLine: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ExplanationLine"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rank\0\u{1}rules\0\u{1}what\0\u{1}level\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rule\0\u{1}rules\0\u{1}what\0\u{1}level\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4489,7 +4538,7 @@ nonisolated extension ControlExplanationLine: SwiftProtobuf.Message, SwiftProtob
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.rank) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.rule) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.rules) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.what) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.level) }()
@@ -4499,8 +4548,8 @@ nonisolated extension ControlExplanationLine: SwiftProtobuf.Message, SwiftProtob
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.rank != 0 {
-      try visitor.visitSingularUInt32Field(value: self.rank, fieldNumber: 1)
+    if !self.rule.isEmpty {
+      try visitor.visitSingularStringField(value: self.rule, fieldNumber: 1)
     }
     if self.rules != false {
       try visitor.visitSingularBoolField(value: self.rules, fieldNumber: 2)
@@ -4515,7 +4564,7 @@ nonisolated extension ControlExplanationLine: SwiftProtobuf.Message, SwiftProtob
   }
 
   public static func ==(lhs: ControlExplanationLine, rhs: ControlExplanationLine) -> Bool {
-    if lhs.rank != rhs.rank {return false}
+    if lhs.rule != rhs.rule {return false}
     if lhs.rules != rhs.rules {return false}
     if lhs.what != rhs.what {return false}
     if lhs.level != rhs.level {return false}

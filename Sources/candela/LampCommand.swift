@@ -17,7 +17,7 @@ struct LampCommand: AsyncParsableCommand {
             """,
         subcommands: [
             LampSetCommand.self, LampOffCommand.self, LampMaximumCommand.self, LampIdentifyCommand.self,
-            LampReleaseCommand.self,
+            LampReleaseCommand.self, LampFaultsCommand.self,
         ])
 }
 
