@@ -9,10 +9,14 @@ public struct LampGroup: Sendable, Hashable {
     public let fallback: ExactDecimal
     /// Device names.
     public let lamps: [String]
+    /// From the level asked for to the one that is sent.
+    public let pipeline: LevelPipeline
 
     public init(
-        name: String, calendar: String?, fallback: ExactDecimal = LightingPlan.fullLight, lamps: [String]
+        name: String, calendar: String?, fallback: ExactDecimal = LightingPlan.fullLight, lamps: [String],
+        pipeline: LevelPipeline = .plain
     ) {
+        self.pipeline = pipeline
         self.name = name
         self.calendar = calendar
         self.fallback = fallback
@@ -37,17 +41,22 @@ public enum LampReason: Sendable, Hashable, CustomStringConvertible {
     case program(String, step: String?)
     case outsideActivePeriod(program: String)
     case withoutClock(WithoutClock)
+    /// A sensor's control over its program; `control` names it in words.
+    case dynamic(program: String, control: String)
     /// `by` is who ordered it.
     case override(by: String)
+    /// Somebody works on it and holds it.
+    case held(by: String, reason: String)
     /// The gateway stops for good.
     case fallback
 
-    /// TALQ's word: default, program or override.
+    /// TALQ's word: default, program, sensor or override.
     public var talq: String {
         switch self {
         case .standard, .withoutClock, .fallback: "default"
         case .program, .outsideActivePeriod: "program"
-        case .override: "override"
+        case .dynamic: "sensor"
+        case .override, .held: "override"
         }
     }
 
@@ -58,6 +67,8 @@ public enum LampReason: Sendable, Hashable, CustomStringConvertible {
         case .program(let name, let step?): "program \(name), step at \(step)"
         case .outsideActivePeriod(let name): "outside the active periods of program \(name)"
         case .withoutClock(let mode): "the clock is not trusted, without_clock: \(mode.rawValue)"
+        case .dynamic(let program, let control): "program \(program), \(control)"
+        case .held(let author, let reason): "held by \(author): \(reason)"
         case .override(let author): "override by \(author)"
         case .fallback: "the gateway stops, so the group's fallback"
         }
@@ -66,14 +77,17 @@ public enum LampReason: Sendable, Hashable, CustomStringConvertible {
 
 /// The level that is right for a lamp now.
 public struct LampLevel: Sendable, Hashable {
-    /// Percent of light, 0 to 100; nil leaves the lamp as it is.
+    /// Percent to send, 0 to 100; nil leaves the lamp as it is.
     public let percent: ExactDecimal?
+    /// Percent of light that was asked for, before the group's ``LevelPipeline``.
+    public let asked: ExactDecimal?
     /// nil leaves it to the gear.
     public let fade: Duration?
     public let reason: LampReason
 
-    public init(percent: ExactDecimal?, fade: Duration? = nil, reason: LampReason) {
+    public init(percent: ExactDecimal?, asked: ExactDecimal? = nil, fade: Duration? = nil, reason: LampReason) {
         self.percent = percent
+        self.asked = asked ?? percent
         self.fade = fade
         self.reason = reason
     }

@@ -37,7 +37,7 @@ public struct LampOverride: Sendable, Hashable {
 public struct LightingProblem: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Code: String, Sendable, Hashable, CaseIterable {
         case unknownLamp, unknownGroup, unknownCalendar, unknownProgram, duplicateName
-        case badLevel, badDuration, badActivePeriod, badStep, badPlace, badOffset
+        case badLevel, badDuration, badActivePeriod, badStep, badPlace, badOffset, badSensor, badPipeline
     }
 
     public let code: Code

@@ -21,6 +21,26 @@ struct LampState: Sendable {
     private var failures = 0
     private var retryAt: BootInstant?
     private var isLost = false
+    /// Just switched on, it is not dimmed before this.
+    private var fullUntil: BootInstant?
+    /// Just switched off, it is not switched on before this.
+    private var offUntil: BootInstant?
+
+    /// Whether an order for light switches it on, as far as is known.
+    var isDarkOrUnknown: Bool { confirmed.map { $0 == LightingPlan.dark } ?? true }
+
+    /// What warm-up and cool-down allow of a level now, and why if it is another.
+    func allowed(_ percent: ExactDecimal, _ pipeline: LevelPipeline, at moment: BootInstant) -> (
+        percent: ExactDecimal, note: String?
+    ) {
+        guard percent != LightingPlan.dark else { return (percent, nil) }
+        if let offUntil, moment < offUntil { return (LightingPlan.dark, "it cools down after it was switched off") }
+        let isStarting = pipeline.warmUp > .zero && confirmed == LightingPlan.dark
+        if isStarting || fullUntil.map({ moment < $0 }) ?? false {
+            return (LightingPlan.fullLight, "it warms up before it is dimmed")
+        }
+        return (percent, nil)
+    }
 
     /// Whether the lamp has taken a level since it was last lost.
     var isKnown: Bool { confirmed != nil }
@@ -30,13 +50,15 @@ struct LampState: Sendable {
     /// When something is due without being told.
     var nextMoment: BootInstant? {
         if isLost { return nil }
-        if ordered != nil { return orderedAt.advanced(by: LightingEngine.orderTimeout) }
-        return retryAt
+        let answer = ordered == nil ? retryAt : orderedAt.advanced(by: LightingEngine.orderTimeout)
+        return [answer, fullUntil, offUntil].compactMap { $0 }.min()
     }
 
     /// The number of the try when `percent` is to be sent now, nil when not.
-    mutating func begin(_ percent: ExactDecimal, at moment: BootInstant) -> Int? {
+    mutating func begin(_ percent: ExactDecimal, _ pipeline: LevelPipeline = .plain, at moment: BootInstant) -> Int? {
         guard !isLost else { return nil }
+        if let until = fullUntil, moment >= until { fullUntil = nil }
+        if let until = offUntil, moment >= until { offUntil = nil }
         if ordered != nil, moment >= orderedAt.advanced(by: LightingEngine.orderTimeout) { fail(at: moment) }
         // An order for another level overtakes one that is under way, and waits for no retry.
         if let ordered { if ordered == percent { return nil } } else if confirmed == percent { return nil }
@@ -45,6 +67,12 @@ struct LampState: Sendable {
         } else {
             failures = 0
             failed = nil
+        }
+        if percent == LightingPlan.dark {
+            fullUntil = nil
+            if pipeline.coolDown > .zero, confirmed != percent { offUntil = moment.advanced(by: pipeline.coolDown) }
+        } else if pipeline.warmUp > .zero, confirmed == LightingPlan.dark {
+            fullUntil = moment.advanced(by: pipeline.warmUp)
         }
         ordered = percent
         orderedAt = moment

@@ -25,6 +25,20 @@ public struct LightingPlan: Sendable {
 
     /// Every lamp in a group, in alphabetical order.
     public let lamps: [String]
+    /// By lamp, its place in ``lamps``.
+    let indexes: [String: Int]
+    /// By place in ``lamps``, the index of the group that rules it.
+    let rulingGroups: [Int]
+    /// How many lamps may be ordered on within 100 ms, to bound their inrush.
+    public let stagger: Int
+    /// The points its programs listen to, `device.point`.
+    public let inputs: Set<String>
+
+    /// Every sensor of every program in use.
+    let sensorUses: [SensorUse]
+
+    /// Eight drivers of 150 W draw some 8 x 50 A for a quarter of a millisecond at most: what a 16 A breaker bears.
+    public static let standardStagger = 8
 
     /// - Parameters:
     ///   - place: nil where no program goes by the sun.
@@ -32,7 +46,7 @@ public struct LightingPlan: Sendable {
     ///   - groups: a lamp of several is ruled by the first that has a calendar, or else by the first.
     public init(
         place: SolarPosition.Place?, zone: TimeZoneRules, programs: [LightingProgram], calendars: [LightingCalendar],
-        groups: [LampGroup], withoutClock: WithoutClock = .lit
+        groups: [LampGroup], withoutClock: WithoutClock = .lit, stagger: Int = standardStagger
     ) {
         var check = LightingPlanCheck(place: place)
         self.place = check.soundPlace
@@ -43,6 +57,11 @@ public struct LightingPlan: Sendable {
         self.groups = check.sound(groups, calendars: self.calendars)
         problems = check.problems
         remarks = check.remarks
+        self.stagger = max(1, stagger)
+        let used = Set(self.calendars.values.flatMap { [$0.defaultProgram] + $0.rules.map(\.program) })
+        let sound = self.programs
+        sensorUses = used.sorted().compactMap { sound[$0] }.flatMap(\.sensorUses)
+        inputs = Set(sensorUses.map(\.source.point))
 
         var ruling: [String: Int] = [:]
         for (index, group) in self.groups.enumerated() {
@@ -53,8 +72,18 @@ public struct LightingPlan: Sendable {
                 ruling[lamp] = index
             }
         }
+        let lamps = ruling.keys.sorted()
+        self.lamps = lamps
+        indexes = Dictionary(uniqueKeysWithValues: lamps.enumerated().map { ($1, $0) })
+        rulingGroups = lamps.map { ruling[$0] ?? 0 }
         rulingGroup = ruling
-        lamps = ruling.keys.sorted()
+    }
+
+    /// The same plan with the rules of a zone that were updated meanwhile; give it to ``LightingEngine/replace(plan:)``.
+    public func with(zone: TimeZoneRules) -> LightingPlan {
+        LightingPlan(
+            place: place, zone: zone, programs: Array(programs.values), calendars: Array(calendars.values),
+            groups: groups, withoutClock: withoutClock, stagger: stagger)
     }
 
     /// Whether Lighting alone commands this lamp.
@@ -76,9 +105,11 @@ public struct LightingPlan: Sendable {
         rulingGroup[lamp].map { groups[$0].fallback } ?? Self.fullLight
     }
 
-    /// The level by default and program, before overrides (see ``LightingEngine``); nil for a lamp in no group.
+    /// The level by default, clock and sun: as if no sensor spoke, before overrides and the level pipeline (see
+    /// ``LightingEngine``); nil for a lamp in no group.
     public func level(for lamp: String, at moment: UTCInstant, clockTrusted: Bool) -> LampLevel? {
-        level(for: lamp, clockTrusted: clockTrusted) { calendar in
+        guard let group = rulingGroup[lamp] else { return nil }
+        return level(ofGroup: group, clockTrusted: clockTrusted) { calendar in
             let night = night(at: moment)
             return timeline(program: calendar.program(night: night), night: night)?.level(at: moment)
         }
@@ -86,11 +117,12 @@ public struct LightingPlan: Sendable {
 
     /// The precedence of docs/lighting.md below overrides; `scheduled` answers for a calendar.
     func level(
-        for lamp: String, clockTrusted: Bool, scheduled: (LightingCalendar) -> LampLevel?
-    ) -> LampLevel? {
-        guard isRuled(lamp) else { return nil }
-        let fallback = fallback(of: lamp)
-        guard let calendar = calendar(of: lamp) else { return LampLevel(percent: fallback, reason: .standard) }
+        ofGroup index: Int, clockTrusted: Bool, scheduled: (LightingCalendar) -> LampLevel?
+    ) -> LampLevel {
+        let fallback = groups[index].fallback
+        guard let calendar = groups[index].calendar.flatMap({ calendars[$0] }) else {
+            return LampLevel(percent: fallback, reason: .standard)
+        }
         guard clockTrusted else {
             let reason = LampReason.withoutClock(withoutClock)
             switch withoutClock {
@@ -117,13 +149,17 @@ public struct LightingPlan: Sendable {
         zone.instant(of: CivilTime(year: date.year, month: date.month, day: date.day, hour: 12))
     }
 
+    func midnight(of date: CalendarDate) -> UTCInstant {
+        zone.instant(of: CivilTime(year: date.year, month: date.month, day: date.day, hour: 0))
+    }
+
     /// When a lamp under a calendar next gets another level by program; nil when not within three nights.
     public func nextChange(after moment: UTCInstant) -> UTCInstant? {
         let used = Set(groups.compactMap(\.calendar)).compactMap { calendars[$0] }
         return used.compactMap { nextChange(in: $0, after: moment) }.min()
     }
 
-    private func nextChange(in calendar: LightingCalendar, after moment: UTCInstant) -> UTCInstant? {
+    func nextChange(in calendar: LightingCalendar, after moment: UTCInstant) -> UTCInstant? {
         let first = night(at: moment)
         var level: LampLevel?
         for offset in 0...3 {

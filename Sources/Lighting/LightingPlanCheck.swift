@@ -38,15 +38,8 @@ struct LightingPlanCheck {
     private mutating func check(_ program: LightingProgram, path: String) {
         for (index, period) in program.active.enumerated() {
             let place = "\(path).active[\(index)]"
-            check(period.from, path: place + ".from")
-            check(period.to, path: place + ".to")
-            switch (period.from, period.to) {
-            case (.sunset, .sunset), (.sunrise, .sunrise):
-                report(.badActivePeriod, place, "it begins and ends with the same event of the sun")
-            case (.clock(let from), .clock(let to)) where from.seconds == TimeOfDay.endOfDay && to < from:
-                report(.badActivePeriod, place, "a period begins before 24:00; write 00:00")
-            default: break
-            }
+            if let span = period.span { check(span, path: place) }
+            if let sensor = period.sensor { check(sensor, hasSpan: period.span != nil, path: place) }
         }
         checkOverlaps(program, path: path)
         var seen: Set<DailyTime> = []
@@ -59,35 +52,109 @@ struct LightingPlanCheck {
             if let fade = step.fade, fade < .zero || fade > LightingLimits.longestFade {
                 report(.badDuration, place + ".fade", "a fade lasts 0 s to 16 min")
             }
+            if step.operation != nil, case .clock = step.at {
+                report(.badStep, place, "an operation goes by the sun; a step by the clock sets its level")
+            }
             if !seen.insert(step.at).inserted {
                 report(.badStep, place, "two steps at \(step.at); which level is meant?")
             }
         }
-        if program.steps.count == 1, let only = program.steps.first, only.level != LightingPlan.fullLight {
+        for (index, control) in program.dynamic.enumerated() { check(control, path: "\(path).dynamic[\(index)]") }
+        let plain = program.steps.filter { $0.operation == nil }
+        if plain.count == 1, let only = plain.first, only.level != LightingPlan.fullLight {
             remarks.append(
                 "\(path): its only step (\(only.at), \(only.level) %) rules the whole night, from the previous day on; "
                     + "add a step where full light begins")
         }
     }
 
-    /// Periods by the clock that overlap are one too many: one of them is a mistake.
+    private mutating func check(_ span: ActivePeriod.Span, path: String) {
+        check(span.from, path: path + ".from")
+        check(span.to, path: path + ".to")
+        switch (span.from, span.to) {
+        case (.sunset, .sunset), (.sunrise, .sunrise):
+            report(.badActivePeriod, path, "it begins and ends with the same event of the sun")
+        case (.clock(let from), .clock(let to)) where from.seconds == TimeOfDay.endOfDay && to < from:
+            report(.badActivePeriod, path, "a period begins before 24:00; write 00:00")
+        default: break
+        }
+    }
+
+    private mutating func check(_ sensor: PeriodSensor, hasSpan: Bool, path: String) {
+        check(sensor.source, path: path)
+        if case .level(let on, let off) = sensor.rule, off < on {
+            report(.badSensor, path, "it would end above \(off) and begin below \(on): off_level is the higher one")
+        }
+        if case .condition(let condition) = sensor.rule { check(condition, path: path + ".when") }
+        for margin in [sensor.early, sensor.earlyEnd] where margin < .zero || margin > DailyTime.largestOffset {
+            report(.badOffset, path, "a sensor moves the ends of a period by at most 6 h")
+        }
+        if sensor.movesEnds, !hasSpan {
+            report(.badActivePeriod, path, "early and early_end move the ends of a period with from and to")
+        }
+    }
+
+    private mutating func check(_ control: DynamicControl, path: String) {
+        check(control.source, path: path)
+        if let span = control.period { check(span, path: path + ".period") }
+        if let condition = control.when { check(condition, path: path + ".when") }
+        if let condition = control.until { check(condition, path: path + ".until") }
+        if case .level(let level) = control.effect {
+            if !LightingLimits.levels.contains(level) {
+                report(.badLevel, path + ".level", "\(level) % is not between 0 % and 100 %")
+            }
+            if control.when == nil { report(.badSensor, path, "`when` is missing: it would rule for ever") }
+        }
+        if control.hold < .zero || control.hold > DynamicControl.longestHold {
+            report(.badDuration, path + ".hold", "a level is held for 0 s to 24 h")
+        }
+        if let fade = control.fade, fade < .zero || fade > LightingLimits.longestFade {
+            report(.badDuration, path + ".fade", "a fade lasts 0 s to 16 min")
+        }
+    }
+
+    private mutating func check(_ source: SensorSource, path: String) {
+        let parts = source.point.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        if parts.count != 2 || parts.contains(where: \.isEmpty) {
+            report(.badSensor, path + ".source", "\"\(source.point)\" is no point; write device.point")
+        }
+        if source.stale <= .zero { report(.badDuration, path + ".stale", "a sensor may be silent for some time") }
+    }
+
+    private mutating func check(_ condition: SensorCondition, path: String) {
+        guard case .count(_, let window) = condition else { return }
+        if window < .seconds(1) || window > .seconds(24 * 3600) {
+            report(.badDuration, path, "counts are taken over 1 s to 24 h")
+        }
+    }
+
+    /// Periods that overlap for certain are one too many: one of them is a mistake.
     private mutating func checkOverlaps(_ program: LightingProgram, path: String) {
         var spans: [(index: Int, from: Int, to: Int)] = []
+        var nights: [Int] = []
         for (index, period) in program.active.enumerated() {
-            guard case .clock(let from) = period.from, case .clock(let to) = period.to else { continue }
-            let end = to > from ? to.seconds : to.seconds + TimeOfDay.endOfDay
-            for other in spans {
-                // Both may run over midnight: compare also one day apart.
-                let overlap = [-TimeOfDay.endOfDay, 0, TimeOfDay.endOfDay].contains { shift in
-                    from.seconds + shift < other.to && other.from < end + shift
+            guard let span = period.span, period.sensor == nil else { continue }
+            let place = "\(path).active[\(index)]"
+            switch (span.from, span.to) {
+            case (.sunset, .sunrise):
+                if let other = nights.first {
+                    report(.badActivePeriod, place, "it overlaps active[\(other)]; make one period of both")
                 }
-                if overlap {
-                    report(
-                        .badActivePeriod, "\(path).active[\(index)]",
-                        "it overlaps active[\(other.index)]; make one period of both")
+                nights.append(index)
+            case (.clock(let from), .clock(let to)):
+                let end = to > from ? to.seconds : to.seconds + TimeOfDay.endOfDay
+                for other in spans {
+                    // Both may run over midnight: compare also one day apart.
+                    let overlap = [-TimeOfDay.endOfDay, 0, TimeOfDay.endOfDay].contains { shift in
+                        from.seconds + shift < other.to && other.from < end + shift
+                    }
+                    if overlap {
+                        report(.badActivePeriod, place, "it overlaps active[\(other.index)]; make one period of both")
+                    }
                 }
+                spans.append((index, from.seconds, end))
+            default: break
             }
-            spans.append((index, from.seconds, end))
         }
     }
 
@@ -121,8 +188,9 @@ struct LightingPlanCheck {
                 report(.unknownProgram, path, "there is no sound program \"\(name)\"; there are \(list(programs.keys))")
                 isSound = false
             }
-            for (index, rule) in calendar.rules.enumerated() where rule.last < rule.first {
-                report(.badActivePeriod, "\(path).rules[\(index)]", "it ends on \(rule.last), before \(rule.first)")
+            for (index, rule) in calendar.rules.enumerated() {
+                guard let mistake = Self.mistake(in: rule) else { continue }
+                report(.badActivePeriod, "\(path).rules[\(index)]", mistake)
                 isSound = false
             }
             if isSound { result[calendar.name] = calendar }
@@ -148,8 +216,45 @@ struct LightingPlanCheck {
                 report(.badLevel, path + ".fallback", "\(fallback) % is not between 0 % and 100 %; 100 % is used")
                 fallback = LightingPlan.fullLight
             }
-            return LampGroup(name: group.name, calendar: calendar, fallback: fallback, lamps: group.lamps)
+            var pipeline = group.pipeline
+            if let mistake = Self.mistake(in: pipeline) {
+                report(.badPipeline, path, mistake + "; levels are sent as asked for")
+                pipeline = .plain
+            }
+            return LampGroup(
+                name: group.name, calendar: calendar, fallback: fallback, lamps: group.lamps, pipeline: pipeline)
         }
+    }
+
+    private static func mistake(in rule: LightingCalendar.Rule) -> String? {
+        switch rule.span {
+        case .dates(let first?, let last?) where last < first: return "it ends on \(last), before \(first)"
+        case .dates(let first, let last):
+            for date in [first, last].compactMap({ $0 }) where !date.exists { return "there is no \(date)" }
+        case .yearly(let first, let last):
+            for date in [first, last] where !date.exists { return "there is no \(date)" }
+        case .always: break
+        }
+        if !rule.weekdays.isSubset(of: 1...7) { return "weekdays are 1 (Monday) to 7" }
+        if !rule.days.isSubset(of: 1...31) { return "days of the month are 1 to 31" }
+        if !rule.occurrences.isEmpty, rule.weekdays.isEmpty { return "occurrences count weekdays, and it names none" }
+        return nil
+    }
+
+    private static func mistake(in pipeline: LevelPipeline) -> String? {
+        let levels =
+            [pipeline.virtualOutput, pipeline.minimum] + pipeline.constantLight.map(\.percent)
+            + [pipeline.maintenance?.factor].compactMap { $0 }
+        if let bad = levels.first(where: { !LightingLimits.levels.contains($0) }) {
+            return "\(bad) % is not between 0 % and 100 %"
+        }
+        if zip(pipeline.constantLight, pipeline.constantLight.dropFirst()).contains(where: { $0.hours >= $1.hours }) {
+            return "the hours of constant_light do not rise"
+        }
+        if let maintenance = pipeline.maintenance, maintenance.period <= .zero {
+            return "the period of maintenance is longer than nothing"
+        }
+        return nil
     }
 
     private func list(_ names: some Sequence<String>) -> String {

@@ -63,14 +63,73 @@ public enum DailyTime: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// When lamps are on at all: `{from: sunset + 10min, to: sunrise - 10min}`.
-public struct ActivePeriod: Sendable, Hashable {
-    public let from: DailyTime
-    public let to: DailyTime
+/// When lamps are on at all: by clock and sun (`{from: sunset + 10min, to: sunrise - 10min}`), by a sensor, or both.
+public struct ActivePeriod: Sendable, Hashable, CustomStringConvertible {
+    /// From one moment of a day or night to another.
+    public struct Span: Sendable, Hashable, CustomStringConvertible {
+        public let from: DailyTime
+        public let to: DailyTime
 
-    public init(from: DailyTime, to: DailyTime) {
-        self.from = from
-        self.to = to
+        public init(from: DailyTime, to: DailyTime) {
+            self.from = from
+            self.to = to
+        }
+
+        public var description: String { "\(from) to \(to)" }
+    }
+
+    /// nil: any time, a sensor alone decides.
+    public let span: Span?
+    /// nil: the time alone decides.
+    public let sensor: PeriodSensor?
+
+    public init(from: DailyTime, to: DailyTime, sensor: PeriodSensor? = nil) {
+        span = Span(from: from, to: to)
+        self.sensor = sensor
+    }
+
+    /// One that a sensor alone decides.
+    public init(sensor: PeriodSensor) {
+        span = nil
+        self.sensor = sensor
+    }
+
+    public var description: String {
+        [span?.description, sensor?.description].compactMap { $0 }.joined(separator: " while ")
+    }
+}
+
+/// The sensor of an active period (TALQ's SensorActivePeriod, AstroAndSensorActivePeriod and ValueActivePeriod).
+public struct PeriodSensor: Sendable, Hashable, CustomStringConvertible {
+    public enum Rule: Sendable, Hashable {
+        /// Active from below `on` until above `off`; a flag is active while it is true. In the point's own unit.
+        case level(on: ExactDecimal, off: ExactDecimal)
+        /// Active while it is fulfilled.
+        case condition(SensorCondition)
+    }
+
+    public let source: SensorSource
+    public let rule: Rule
+    /// How long before the span's beginning the sensor may begin the period.
+    public let early: Duration
+    /// How long before the span's end the sensor may end it. With neither this nor ``early`` it decides in the whole span.
+    public let earlyEnd: Duration
+
+    public init(source: SensorSource, rule: Rule, early: Duration = .zero, earlyEnd: Duration = .zero) {
+        self.source = source
+        self.rule = rule
+        self.early = early
+        self.earlyEnd = earlyEnd
+    }
+
+    /// Whether the sensor only moves the ends of the span.
+    var movesEnds: Bool { early > .zero || earlyEnd > .zero }
+
+    public var description: String {
+        switch rule {
+        case .level(let on, let off): "\(source.point) below \(on), until above \(off)"
+        case .condition(let condition): "\(source.point) \(condition)"
+        }
     }
 }
 
@@ -81,11 +140,15 @@ public struct LightingStep: Sendable, Hashable {
     public let level: ExactDecimal
     /// How long the lamp takes to get there; nil leaves it to the gear.
     public let fade: Duration?
+    /// nil: a level that rules until the next step. Given (by the sun only): applied over what the other steps say, until the
+    /// next step with an operation (TALQ's AstroClockTimeControl).
+    public let operation: LevelOperation?
 
-    public init(at: DailyTime, level: ExactDecimal, fade: Duration? = nil) {
+    public init(at: DailyTime, level: ExactDecimal, fade: Duration? = nil, operation: LevelOperation? = nil) {
         self.at = at
         self.level = level
         self.fade = fade
+        self.operation = operation
     }
 }
 
@@ -96,10 +159,13 @@ public struct LightingProgram: Sendable, Hashable {
     public let active: [ActivePeriod]
     /// The latest one rules until the next, also over midnight and from the previous day. Empty: 100 %.
     public let steps: [LightingStep]
+    /// The first that acts wins. None acts outside the active periods.
+    public let dynamic: [DynamicControl]
 
-    public init(name: String, active: [ActivePeriod], steps: [LightingStep] = []) {
+    public init(name: String, active: [ActivePeriod], steps: [LightingStep] = [], dynamic: [DynamicControl] = []) {
         self.name = name
         self.active = active
         self.steps = steps
+        self.dynamic = dynamic
     }
 }

@@ -2,10 +2,48 @@ public import Telemetry
 
 /// What one program does from one noon to the next.
 public struct NightTimeline: Sendable, Hashable {
+    /// What an active period says in a stretch of the night.
+    public enum PeriodState: Sendable, Hashable {
+        case off
+        case on
+        /// Its sensor decides; without one that speaks, this.
+        case sensor(otherwise: Bool)
+    }
+
     public struct Segment: Sendable, Hashable {
         /// It holds until the next segment.
         public let start: UTCInstant
+        /// By clock and sun alone, as if no sensor spoke.
         public let level: LampLevel
+        /// While active: what the steps say.
+        let asked: LampLevel
+        /// In the order of the program's active periods.
+        let periods: [PeriodState]
+        /// Indices of the dynamic controls that may act.
+        let controls: [Int]
+
+        /// Whether nothing but the beginning differs.
+        func isAlike(_ other: Segment) -> Bool {
+            level.percent == other.level.percent && level.reason == other.level.reason && controls == other.controls
+                && (periods == other.periods || !hasSensors && !other.hasSensors)
+                && (!hasSensors || asked.percent == other.asked.percent && asked.reason == other.asked.reason)
+        }
+
+        private var hasSensors: Bool { periods.contains { if case .sensor = $0 { true } else { false } } }
+
+        /// Whether the program is active.
+        ///
+        /// - Parameter sensor: what the sensor of a period says, nil while it is silent.
+        func isActive(_ sensor: (Int) -> Bool?) -> Bool {
+            periods.isEmpty
+                || periods.indices.contains { index in
+                    switch periods[index] {
+                    case .off: false
+                    case .on: true
+                    case .sensor(let otherwise): sensor(index) ?? otherwise
+                    }
+                }
+        }
     }
 
     public let program: String
@@ -17,13 +55,18 @@ public struct NightTimeline: Sendable, Hashable {
     /// In order of time, never empty; the first begins at ``start``.
     public let segments: [Segment]
 
-    /// The level at a moment of this night; nil outside of it.
-    public func level(at moment: UTCInstant) -> LampLevel? {
-        guard moment >= start, moment < end else { return nil }
-        return segments.last { $0.start <= moment }?.level
+    /// The level at a moment of this night by clock and sun; nil outside of it.
+    public func level(at moment: UTCInstant) -> LampLevel? { segment(at: moment)?.level }
+
+    func segment(at moment: UTCInstant) -> Segment? {
+        guard covers(moment) else { return nil }
+        return segments.last { $0.start <= moment }
     }
 
     func covers(_ moment: UTCInstant) -> Bool { moment >= start && moment < end }
+
+    /// When the next segment, or the next night, begins.
+    func boundary(after moment: UTCInstant) -> UTCInstant { segments.first { $0.start > moment }?.start ?? end }
 }
 
 extension LightingPlan {
@@ -32,62 +75,48 @@ extension LightingPlan {
         guard let program = programs[name] else { return nil }
         let start = noon(of: night)
         let end = noon(of: night.adding(days: 1))
-        let windows = windows(of: program, around: night)
-        let steps = steps(of: program, around: night)
+        let periods = program.active.map { PeriodWindows($0, plan: self, night: night) }
+        let controls = program.dynamic.map { control in
+            control.period.map { span in (-1...1).compactMap { window(of: span, on: night.adding(days: $0)) } }
+        }
+        let steps = StepTrack(program: program, plan: self, night: night)
 
         var moments: Set<UTCInstant> = [start]
-        for window in windows { moments.formUnion([window.lowerBound, window.upperBound]) }
-        moments.formUnion(steps.map(\.moment))
+        moments.formUnion(periods.flatMap(\.boundaries))
+        for window in controls.compactMap({ $0 }).joined() {
+            moments.formUnion([window.lowerBound, window.upperBound])
+        }
+        moments.formUnion(steps.moments)
 
         var segments: [NightTimeline.Segment] = []
         for moment in moments.sorted() where moment >= start && moment < end {
-            let level = level(of: program, at: moment, windows: windows, steps: steps)
+            let asked = steps.level(at: moment)
+            let states = periods.map { $0.state(at: moment) }
+            let isActive =
+                states.isEmpty
+                || states.contains { state in
+                    switch state {
+                    case .off: false
+                    case .on: true
+                    case .sensor(let otherwise): otherwise
+                    }
+                }
+            let segment = NightTimeline.Segment(
+                start: moment,
+                level: isActive ? asked : LampLevel(percent: Self.dark, reason: .outsideActivePeriod(program: name)),
+                asked: asked, periods: states,
+                controls: controls.indices.filter { index in
+                    controls[index]?.contains { $0.contains(moment) } ?? true
+                })
             // A step while the lamps are off changes nothing.
-            if let last = segments.last, last.level.percent == level.percent, last.level.reason == level.reason {
-                continue
-            }
-            segments.append(NightTimeline.Segment(start: moment, level: level))
+            if let last = segments.last, last.isAlike(segment) { continue }
+            segments.append(segment)
         }
         return NightTimeline(program: name, night: night, start: start, end: end, segments: segments)
     }
 
-    private struct StepMoment {
-        let moment: UTCInstant
-        let step: LightingStep
-    }
-
-    private func level(
-        of program: LightingProgram, at moment: UTCInstant, windows: [Range<UTCInstant>], steps: [StepMoment]
-    ) -> LampLevel {
-        guard program.active.isEmpty || windows.contains(where: { $0.contains(moment) }) else {
-            return LampLevel(percent: Self.dark, reason: .outsideActivePeriod(program: program.name))
-        }
-        guard let latest = steps.last(where: { $0.moment <= moment }) else {
-            return LampLevel(percent: Self.fullLight, reason: .program(program.name, step: nil))
-        }
-        // Only the step itself fades; where a period begins, the lamp comes on as its gear does.
-        return LampLevel(
-            percent: latest.step.level, fade: latest.moment == moment ? latest.step.fade : nil,
-            reason: .program(program.name, step: latest.step.at.description))
-    }
-
-    /// The moments of all steps from two days before the night, so that the previous day's last one is among them.
-    private func steps(of program: LightingProgram, around night: CalendarDate) -> [StepMoment] {
-        var found: [(order: Int, entry: StepMoment)] = []
-        for offset in -2...2 {
-            let date = night.adding(days: offset)
-            for (index, step) in program.steps.enumerated() {
-                guard let moment = moment(step.at, on: date) else { continue }
-                // At the same moment the sun's step comes over the clock's (TALQ), then the later written one.
-                let order = if case .clock = step.at { index } else { program.steps.count + index }
-                found.append((order, StepMoment(moment: moment, step: step)))
-            }
-        }
-        return found.sorted { ($0.entry.moment, $0.order) < ($1.entry.moment, $1.order) }.map(\.entry)
-    }
-
     /// nil where the sun does not rise or set on that date.
-    private func moment(_ time: DailyTime, on date: CalendarDate) -> UTCInstant? {
+    func moment(_ time: DailyTime, on date: CalendarDate) -> UTCInstant? {
         switch time {
         case .clock(let time): clockMoment(time, on: date)
         case .sunrise(let offset): sun(on: date)?.sunrise.moment?.advanced(by: offset)
@@ -111,20 +140,14 @@ extension LightingPlan {
 
     // MARK: Active periods
 
-    private func windows(of program: LightingProgram, around night: CalendarDate) -> [Range<UTCInstant>] {
-        var found: [Range<UTCInstant>] = []
-        for period in program.active {
-            for offset in -1...1 {
-                let window = window(of: period, on: night.adding(days: offset))
-                if let window, window.start < window.end { found.append(window.start..<window.end) }
-            }
-        }
-        return found
-    }
-
     /// The period's occurrence on a date. One that ends before it begins (a short summer night, a morning period after
     /// sunrise) does not take place.
-    private func window(of period: ActivePeriod, on date: CalendarDate) -> (start: UTCInstant, end: UTCInstant)? {
+    func window(of span: ActivePeriod.Span, on date: CalendarDate) -> Range<UTCInstant>? {
+        guard let bounds = bounds(of: span, on: date), bounds.start < bounds.end else { return nil }
+        return bounds.start..<bounds.end
+    }
+
+    private func bounds(of period: ActivePeriod.Span, on date: CalendarDate) -> (start: UTCInstant, end: UTCInstant)? {
         switch (period.from, period.to) {
         case (.clock(let from), .clock(let to)):
             let last = to > from ? date : date.adding(days: 1)
