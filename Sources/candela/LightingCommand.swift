@@ -1,9 +1,6 @@
 import ArgumentParser
-import CLinux
 import ControlProtocol
-import Lighting
 import Runtime
-import Telemetry
 
 /// The night: what is planned, and why a lamp is as it is.
 struct LightingCommand: AsyncParsableCommand {
@@ -42,18 +39,20 @@ struct LightingShowCommand: AsyncParsableCommand {
             return try Daemon.ask(request, &client).lighting
         }
         let configuration = try DirectBus.configuration(options)
-        guard let plan = LightingReport.plan(of: configuration, problem: { Output.complain("lighting: \($0)") }) else {
+        let night: ControlLighting?
+        do {
+            night = try LightingReport.night(of: configuration, date: date, group: group) {
+                Output.complain("lighting: \($0)")
+            }
+        } catch {
+            throw CommandFailure(ExitStatus.wrongUsage, error.message, hint: error.hint)
+        }
+        guard let night else {
             throw CommandFailure(
                 ExitStatus.failed, "no lamp of this configuration is under a calendar",
                 hint: "give a group under `lighting.groups` a `calendar`")
         }
-        let clock = LightingClock(
-            utc: UTCInstant(nanoseconds: candela_realtime_nanoseconds()), uptime: .now, isTrusted: true)
-        do {
-            return try LightingReport.night(of: plan, date: date, group: group, clock: clock)
-        } catch {
-            throw CommandFailure(ExitStatus.wrongUsage, error.message, hint: error.hint)
-        }
+        return night
     }
 }
 

@@ -1,3 +1,4 @@
+import CLinux
 import DriverProtocol
 import Lighting
 import Telemetry
@@ -57,6 +58,7 @@ final class FieldNewsDesk: Sendable {
     func hear(_ state: DriverDeviceState, of device: DeviceRecord) {
         send.yield(
             FieldNews(
-                device: device.name, values: [], polls: (state.requests, state.failures), at: .now))
+                device: device.name, values: [], polls: (state.requests, state.failures),
+                at: BootInstant(nanoseconds: candela_boottime_nanoseconds())))
     }
 }

@@ -1,6 +1,7 @@
+import CLinux
 public import Configuration
 public import ControlProtocol
-public import Lighting
+import Lighting
 import Telemetry
 
 /// The plan of a night and the reasons of a level, as the control socket tells them.
@@ -11,9 +12,15 @@ public enum LightingReport {
         public let hint: String
     }
 
-    /// The plan as the daemon would run it; nil where nothing is under a calendar.
-    public static func plan(of configuration: GatewayConfiguration, problem: (String) -> Void) -> LightingPlan? {
-        LightingPlanBuilder.plan(of: configuration, problem: problem)
+    /// One night as the daemon would run it with this configuration; nil where nothing is under a calendar.
+    public static func night(
+        of configuration: GatewayConfiguration, date: String, group: String, problem: (String) -> Void
+    ) throws(Refusal) -> ControlLighting? {
+        guard let plan = LightingPlanBuilder.plan(of: configuration, problem: problem) else { return nil }
+        // For a person at a desk the machine's clock is good enough to say which night it is.
+        let clock = LightingClock(
+            utc: UTCInstant(nanoseconds: candela_realtime_nanoseconds()), uptime: BootInstant(nanoseconds: candela_boottime_nanoseconds()), isTrusted: true)
+        return try night(of: plan, date: date, group: group, clock: clock)
     }
 
     /// One night of the plan, group by group.
@@ -21,7 +28,7 @@ public enum LightingReport {
     /// - Parameters:
     ///   - date: of its evening, `2026-11-21`; empty: the night of now.
     ///   - group: empty: all that Lighting rules.
-    public static func night(
+    static func night(
         of plan: LightingPlan, date text: String, group: String, clock: LightingClock
     ) throws(Refusal) -> ControlLighting {
         let tonight = plan.night(at: clock.utc)
@@ -63,7 +70,7 @@ public enum LightingReport {
         made.calendar = night.calendar ?? ""
         made.program = night.program ?? ""
         made.lamps = UInt64(night.lamps)
-        made.fallback = plan.fallback(ofGroup: night.group)?.description ?? ""
+        made.fallback = plan.fallback(of: plan.lamps(inGroup: night.group)?.first ?? "").description
         made.segments = night.rows.map { row in
             var segment = ControlLightingSegment()
             segment.start = clockTime(row.local)

@@ -34,8 +34,8 @@ actor LightingService {
     private var storedRevision: UInt64 = 0
     private var wake: AsyncStream<Void>.Continuation?
     private var isStopped = false
-    /// Lamps under a lock.
-    private var holds: Set<String> = []
+    /// What sensors and lamps said last.
+    private var inputs = LightingInputs()
     /// How long a command waits for its turn in the stagger: a district of lamps at 8 per 100 ms.
     private static let queueLimit: Duration = .seconds(10)
 
@@ -66,6 +66,13 @@ actor LightingService {
 
     func rules(_ lamp: String) -> Bool { engine?.plan.isRuled(lamp) ?? false }
 
+    var plan: LightingPlan? { engine?.plan }
+
+    /// Everything that has a say in a lamp's level now; nil for a lamp that Lighting does not rule.
+    func explain(_ lamp: String) -> LampExplanation? {
+        engine?.explanation(of: lamp, clock: now(), inputs: inputs)
+    }
+
     /// The level that is right for a lamp now and why, for `status`.
     func explanation(of lamp: String) -> String? {
         engine?.level(for: lamp, clock: now()).map { level in
@@ -92,7 +99,8 @@ actor LightingService {
         wake = continuation
         while !Task.isCancelled, !isStopped {
             await turn()
-            let pause = min(engine?.nextWake(after: now()) ?? .seconds(60), .seconds(1))
+            // A second at most: the watchdog's food, and a clock that was set meanwhile.
+            let pause = engine?.nextWake(after: now(), atMost: .seconds(1)) ?? .seconds(1)
             let timer = Task {
                 // A cancelled timer must not wake anybody: the next turn would cancel its own at once, for ever.
                 guard (try? await Task.sleep(for: max(pause, .milliseconds(20)))) != nil else { return }
@@ -112,7 +120,7 @@ actor LightingService {
 
     /// Sends every order that is due; none waits for another.
     private func sendDue() {
-        for order in engine?.tick(now()) ?? [] {
+        for order in engine?.tick(now(), inputs: inputs) ?? [] {
             orders += 1
             let number = orders
             let answer = Task { await self.send(order, number: number) }
@@ -251,15 +259,40 @@ actor LightingService {
 
     /// Schedules leave these lamps alone from now on, or bring them to the lock's level.
     func hold(lamps: [String], by lock: Lock) {
-        holds.formUnion(lamps)
+        let now = now()
+        // The lock itself ends in good time; this is its end even if nobody tells Lighting.
+        let until = now.uptime.advanced(by: lock.remaining(now))
+        do {
+            try engine?.hold(lamps: lamps, percent: lock.level, until: until, reason: lock.reason, by: lock.by)
+        } catch {
+            log.error("locked lamps are not held: \(error)")
+        }
         wake?.yield()
     }
 
     /// They go back to what is right; whoever worked there may have left them at any level.
     func unhold(lamps: [String]) {
-        holds.subtract(lamps)
-        for lamp in lamps where engine?.status(of: lamp)?.isLost == false { back(lamps: [lamp]) }
+        engine?.unhold(lamps: lamps)
+        for lamp in lamps where engine?.status(of: lamp)?.isLost == false { engine?.lampBack(lamp) }
         wake?.yield()
+    }
+
+    // MARK: - What the field says
+
+    func hear(_ news: FieldNews) {
+        guard let engine else { return }
+        var isHeard = false
+        for value in news.values {
+            guard let read = value.sample.value else { continue }
+            if value.point == "operating_hours", let hours = read.number, engine.plan.isRuled(news.device) {
+                inputs.note(operatingHours: hours, of: news.device)
+            }
+            let name = "\(news.device).\(value.point)"
+            guard engine.plan.inputs.contains(name) else { continue }
+            inputs.note(name, read, isGood: value.sample.quality.grade != .bad, at: value.sample.acquired)
+            isHeard = true
+        }
+        if isHeard { wake?.yield() }
     }
 
     // MARK: - A lasting stop
@@ -272,8 +305,9 @@ actor LightingService {
         isStopped = true
         wake?.yield()
         guard let engine else { return (0, 0) }
+        let held = Set(engine.heldLamps.map(\.lamp))
         let orders = engine.fallbackOrders().filter { order in
-            mayCommand(order.lamp) && !holds.contains(order.lamp) && engine.status(of: order.lamp)?.isLost == false
+            mayCommand(order.lamp) && !held.contains(order.lamp) && engine.status(of: order.lamp)?.isLost == false
         }
         var took = 0
         await withTaskGroup(of: Bool?.self) { group in

@@ -28,7 +28,7 @@ public struct NightShift: Sendable {
             self.plan = plan
             self.monitor = monitor
             let watched = configuration.devices.map(\.name).filter { monitor?.watches($0) ?? false }
-            let inputs = monitor?.inputs ?? []
+            let inputs = (monitor?.inputs ?? []).union(plan?.inputs ?? [])
             news =
                 watched.isEmpty && inputs.isEmpty && plan == nil
                 ? nil : FieldNewsDesk(lamps: Set(watched).union(plan?.lamps ?? []), watched: Set(watched), inputs: inputs)
