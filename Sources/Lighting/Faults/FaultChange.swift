@@ -13,7 +13,30 @@ public struct FaultChange: Sendable, Hashable {
     public let at: BootInstant
 
     /// The same for the beginning and the end of one fault.
-    public var id: String { "\(kind.rawValue):\(subject.name)" }
+    public var id: String { Self.id(kind, subject) }
+
+    static func id(_ kind: FaultKind, _ subject: FaultSubject) -> String { "\(kind.rawValue):\(subject.name)" }
+
+    init(
+        kind: FaultKind, subject: FaultSubject, isActive: Bool?, detail: JSONValue, affected: [String], at: BootInstant
+    ) {
+        self.kind = kind
+        self.subject = subject
+        self.isActive = isActive
+        self.detail = detail
+        self.affected = affected
+        self.at = at
+    }
+
+    init(
+        _ kind: FaultKind, _ subject: FaultSubject, isActive: Bool?, _ evidence: Evidence, affected: [String],
+        at: BootInstant
+    ) {
+        var members = evidence.members
+        if !affected.isEmpty { members.append(.init("affected", .array(affected.map(JSONValue.string)))) }
+        self.init(
+            kind: kind, subject: subject, isActive: isActive, detail: .object(members), affected: affected, at: at)
+    }
 
     /// As it goes upstream.
     public var event: Event {

@@ -57,18 +57,30 @@ public enum FaultSubject: Sendable, Hashable, CustomStringConvertible {
     case lamp(String)
     /// A name under `feeders`, or a meter that stands for its feeder.
     case feeder(String)
+    /// The lamps of a bus that no feeder names.
+    case bus(String)
 
     public var name: String {
         switch self {
-        case .lamp(let name), .feeder(let name): name
+        case .lamp(let name), .feeder(let name), .bus(let name): name
         }
     }
 
-    /// `lamp` or `feeder`.
+    /// `lamp`, `feeder` or `bus`.
     public var word: String {
         switch self {
         case .lamp: "lamp"
         case .feeder: "feeder"
+        case .bus: "bus"
+        }
+    }
+
+    init?(word: String, name: String) {
+        switch word {
+        case "lamp": self = .lamp(name)
+        case "feeder": self = .feeder(name)
+        case "bus": self = .bus(name)
+        default: return nil
         }
     }
 
