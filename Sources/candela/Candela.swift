@@ -18,7 +18,8 @@ struct Candela: AsyncParsableCommand {
         version: CandelaVersion.current,
         subcommands: [
             StatusCommand.self, DevicesCommand.self, TopCommand.self, ReadCommand.self, WriteCommand.self,
-            LampCommand.self, LightingCommand.self, LockCommand.self, UnlockCommand.self, WhyCommand.self, EventsCommand.self, ReportCommand.self, TraceCommand.self,
+            LampCommand.self, LightingCommand.self, LockCommand.self, UnlockCommand.self, WhyCommand.self,
+            EventsCommand.self, ReportCommand.self, TraceCommand.self,
             RawCommand.self, SniffCommand.self, ScanCommand.self, PlanCommand.self, ProfileCommand.self,
             DeviceCommand.self, ConfigCommand.self, QueueCommand.self,
         ])

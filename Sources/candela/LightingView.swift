@@ -19,7 +19,8 @@ enum LightingView {
         lines.append(sun.joined(separator: ", "))
         for group in night.groups {
             lines.append("")
-            let by = group.calendar.isEmpty
+            let by =
+                group.calendar.isEmpty
                 ? "no usable calendar, at its fallback" : "calendar \(group.calendar), program \(group.program)"
             lines.append("\(group.name): \(group.lamps) lamps, \(by)")
             var table = Table([("FROM", .left), ("LEVEL", .right), ("FADE", .right), ("BECAUSE", .left)])

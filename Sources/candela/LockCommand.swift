@@ -32,7 +32,7 @@ struct LockCommand: AsyncParsableCommand {
             }
             request.lock.reason = reason
         }
-        request.lock.forS = span.map { UInt64(max(1, $0.wholeMilliseconds / 1000)) } ?? 0
+        request.lock.forS = span.map { UInt64(max(1, $0.duration.wholeMilliseconds / 1000)) } ?? 0
         request.lock.level = level ?? ""
         LockView.show(try Daemon.ask(request, options).locks, options)
     }
@@ -63,7 +63,8 @@ enum LockView {
 
     static func table(_ locks: [ControlLock]) -> Table {
         var table = Table([
-            ("LOCKED", .left), ("DEVICES", .right), ("LEFT", .right), ("LEVEL", .right), ("BY", .left), ("REASON", .left),
+            ("LOCKED", .left), ("DEVICES", .right), ("LEFT", .right), ("LEVEL", .right), ("BY", .left),
+            ("REASON", .left),
         ])
         for lock in locks {
             table.add(

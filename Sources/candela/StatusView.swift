@@ -65,7 +65,8 @@ enum StatusView {
             var alarms = Table([("ALARM", .left), ("DEVICE", .left), ("SINCE", .left), ("WHAT", .left)])
             for alarm in status.alarms {
                 alarms.add(
-                    alarm.kind + (alarm.maintenance ? " (maintenance)" : ""), alarm.device.isEmpty ? "-" : alarm.device, alarm.since, alarm.detail)
+                    alarm.kind + (alarm.maintenance ? " (maintenance)" : ""), alarm.device.isEmpty ? "-" : alarm.device,
+                    alarm.since, alarm.detail)
             }
             lines += alarms.lines
         }

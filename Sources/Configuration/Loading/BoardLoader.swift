@@ -61,7 +61,8 @@ struct BoardLoader {
             _ = reader.value(key, expected: "a value")
         }
         reader.finish()
-        return Board(name: name, description: description, tier: tier, ports: ports, lampWatchdog: watchdog, content: root)
+        return Board(
+            name: name, description: description, tier: tier, ports: ports, lampWatchdog: watchdog, content: root)
     }
 
     private func port(_ entry: YAMLEntry, _ parent: MapReader) -> Board.Port? {

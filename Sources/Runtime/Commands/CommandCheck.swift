@@ -103,6 +103,7 @@ public enum CommandCheck {
     /// Somebody works there.
     static func locked(_ lock: Lock) -> Refusal {
         let end = lock.until.map { " until \($0)" } ?? ""
-        return .rejected("locked", "\(lock.scope.word) \(lock.scope.target) is locked by \(lock.by)\(end): \(lock.reason)")
+        return .rejected(
+            "locked", "\(lock.scope.word) \(lock.scope.target) is locked by \(lock.by)\(end): \(lock.reason)")
     }
 }

@@ -38,7 +38,8 @@ extension ControlService {
         }
         let bus = configuration.device(wanted.lamp)?.bus ?? ""
         if configuration.isReadOnly || configuration.bus(bus)?.isReadOnly == true {
-            explanation.notes.append("NOT CONTROLLED: \(configuration.isReadOnly ? "the gateway" : "bus \(bus)") is read_only")
+            explanation.notes.append(
+                "NOT CONTROLLED: \(configuration.isReadOnly ? "the gateway" : "bus \(bus)") is read_only")
         }
         reply.explanation = explanation
     }
@@ -61,9 +62,10 @@ extension ControlService {
             }
         }
         let members = Set([wanted.target] + configuration.devices(inGroup: wanted.target).map(\.name))
-        list.unpowered = await night.faults?.unpowered.joined().filter {
-            wanted.target.isEmpty || members.contains($0)
-        }.sorted() ?? []
+        list.unpowered =
+            await night.faults?.unpowered.joined().filter {
+                wanted.target.isEmpty || members.contains($0)
+            }.sorted() ?? []
         for fault in active
         where wanted.target.isEmpty || members.contains(fault.subject.name)
             || !members.isDisjoint(with: fault.affected)

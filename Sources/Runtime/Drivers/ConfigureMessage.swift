@@ -20,7 +20,9 @@ public enum ConfigureMessage {
         message.checkOnly = checkOnly
         message.memories = memories
         let devices = configuration.devices(onBus: bus.name)
-        message.devices = devices.enumerated().map { index, device in make(device, in: configuration, index: UInt32(index)) }
+        message.devices = devices.enumerated().map { index, device in
+            make(device, in: configuration, index: UInt32(index))
+        }
         var sent: Set<String> = []
         for device in devices {
             guard let name = device.profile, sent.insert(name).inserted,
@@ -71,9 +73,11 @@ public enum ConfigureMessage {
     /// As Lighting chooses among several groups: the first with a calendar, or else the first.
     static func fallback(of device: DeviceConfiguration, in configuration: GatewayConfiguration) -> ExactDecimal? {
         let groups = (configuration.lighting?.groups ?? []).filter { device.groups.contains($0.name) }
-        return (groups.first { if case .calendar = $0.schedule { true } else { false } } ?? groups.first {
-            $0.schedule != .none
-        })?.fallback
+        return
+            (groups.first { if case .calendar = $0.schedule { true } else { false } }
+            ?? groups.first {
+                $0.schedule != .none
+            })?.fallback
     }
 
     /// Which points are read at which multiples of UTC: registers at the end of each of their periods.

@@ -19,7 +19,8 @@ public enum LightingReport {
         guard let plan = LightingPlanBuilder.plan(of: configuration, problem: problem) else { return nil }
         // For a person at a desk the machine's clock is good enough to say which night it is.
         let clock = LightingClock(
-            utc: UTCInstant(nanoseconds: candela_realtime_nanoseconds()), uptime: BootInstant(nanoseconds: candela_boottime_nanoseconds()), isTrusted: true)
+            utc: UTCInstant(nanoseconds: candela_realtime_nanoseconds()),
+            uptime: BootInstant(nanoseconds: candela_boottime_nanoseconds()), isTrusted: true)
         return try night(of: plan, date: date, group: group, clock: clock)
     }
 
@@ -43,7 +44,8 @@ public enum LightingReport {
         guard group.isEmpty || plan.groupNames.contains(group) else {
             let nearest = NearestName.of(group, among: plan.groupNames)
             throw Refusal(
-                message: "there is no group \(group) under a calendar", hint: nearest.map { "did you mean \($0)?" } ?? "")
+                message: "there is no group \(group) under a calendar",
+                hint: nearest.map { "did you mean \($0)?" } ?? "")
         }
         let plans = plan.groupNames.filter { group.isEmpty || $0 == group }.compactMap {
             plan.nightPlan(group: $0, night: night)

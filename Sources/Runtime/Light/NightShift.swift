@@ -31,7 +31,8 @@ public struct NightShift: Sendable {
             let inputs = (monitor?.inputs ?? []).union(plan?.inputs ?? [])
             news =
                 watched.isEmpty && inputs.isEmpty && plan == nil
-                ? nil : FieldNewsDesk(lamps: Set(watched).union(plan?.lamps ?? []), watched: Set(watched), inputs: inputs)
+                ? nil
+                : FieldNewsDesk(lamps: Set(watched).union(plan?.lamps ?? []), watched: Set(watched), inputs: inputs)
         }
     }
 
@@ -48,7 +49,8 @@ public struct NightShift: Sendable {
         let lampBuses = configuration.buses.map(\.name).filter { bus in
             configuration.devices(onBus: bus).contains { ruled.contains($0.name) }
         }
-        watchdog = lampBuses.isEmpty
+        watchdog =
+            lampBuses.isEmpty
             ? nil
             : configuration.board?.lampWatchdog.map {
                 LampWatchdogFeeder(
