@@ -111,7 +111,9 @@ enum LightingView {
     private static func state(_ told: ControlExplanation) -> String {
         if told.lost { return "its bus does not run: the level is sent when it is back" }
         var parts: [String] = []
-        parts.append(told.confirmed.isEmpty ? "has taken no level yet" : "stands at \(told.confirmed) %, as it said")
+        parts.append(
+            told.confirmed.isEmpty
+                ? "has taken no level yet" : "last took \(told.confirmed) % from its calendar or an override")
         if !told.ordered.isEmpty { parts.append("\(told.ordered) % is being sent") }
         if told.failures > 0 { parts.append("the order has failed \(told.failures) times and is repeated") }
         return parts.joined(separator: "; ")

@@ -1,4 +1,5 @@
 import Configuration
+import DriverProtocol
 import Outbox
 import Telemetry
 import TestSupport

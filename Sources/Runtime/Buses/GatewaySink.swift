@@ -103,6 +103,10 @@ struct GatewaySink: DriverSink {
         let device = event.hasDevice_p ? await devices.name(bus: bus, index: event.device) : nil
         // The fault rules judge these themselves, with what they know of orders and feeders.
         if let device, news?.watches(device) == true, Self.judgedByRules.contains(event.kind) { return }
+        if event.kind == EventKind.daliBusDown, event.phase != 0 {
+            // Gear without bus voltage goes to its own system failure level: afterwards nobody knows where it stands.
+            await night.bus(bus, isUp: event.phase == 2, lamps: lamps(of: bus))
+        }
         let detail: JSONValue = ["bus": .string(bus), "detail": .string(event.detail)]
         let kind = EventKind.fromDrivers.contains(event.kind) ? event.kind : EventKind.driver
         let told: JSONValue =

@@ -104,6 +104,6 @@ public enum CommandCheck {
     static func locked(_ lock: Lock) -> Refusal {
         let end = lock.until.map { " until \($0)" } ?? ""
         return .rejected(
-            "locked", "\(lock.scope.word) \(lock.scope.target) is locked by \(lock.by)\(end): \(lock.reason)")
+            "locked", "\(lock.scope.inWords) is locked by \(lock.by)\(end): \(lock.reason)")
     }
 }

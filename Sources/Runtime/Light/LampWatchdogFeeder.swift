@@ -9,8 +9,9 @@ import Telemetry
 ///
 /// Lighting reports each of its turns (``turned()``); without turns nothing is fed, whatever else of the daemon still runs.
 actor LampWatchdogFeeder {
-    /// A driver that restarts or a port that is plugged again is no reason to drop a street's supply.
-    static let patience: Duration = .seconds(60)
+    /// A driver that restarts, at its crash limit too (tried again every 60 s), or a port that is plugged again is no reason to drop a
+    /// street's supply.
+    static let patience: Duration = .seconds(90)
     /// A relay on a busy bus; a write that takes longer is told as failed.
     private static let writeLimit: Duration = .seconds(5)
     private static let alarm = "lamp_watchdog"

@@ -34,6 +34,12 @@ actor LightingService {
     private var storedRevision: UInt64 = 0
     private var wake: AsyncStream<Void>.Continuation?
     private var isStopped = false
+    /// Lamps without mains, as their driver says.
+    private var dark: Set<String> = []
+    /// Lamps that said that their mains had been away, and were answered.
+    private var mainsSeen: Set<String> = []
+    /// When each lamp was last sent a level: what it said before does not speak against it.
+    private var ordered: [String: BootInstant] = [:]
     /// What sensors and lamps said last.
     private var inputs = LightingInputs()
     /// How long a command waits for its turn in the stagger: a district of lamps at 8 per 100 ms.
@@ -147,6 +153,7 @@ actor LightingService {
         command.value = DriverValue(.number(order.percent))
         command.priority = order.priority == .person ? .person : .schedule
         command.fadeMs = UInt64(max(0, order.fade?.wholeMilliseconds ?? 0))
+        ordered[order.lamp] = clock.now()
         await faults?.commanded(lamp: order.lamp, percent: order.percent, fade: order.fade)
         let done = await buses.command(command, bus: device.configuration.bus, within: Self.orderLimit)
         let isLatest = isLatest(order, number)
@@ -171,6 +178,8 @@ actor LightingService {
 
     /// The lamps may stand at any level: the right one is sent.
     func back(lamps: [String]) {
+        // Which of them have no mains is told anew.
+        dark.subtract(lamps)
         for lamp in lamps where mayCommand(lamp) { engine?.lampBack(lamp) }
         wake?.yield()
     }
@@ -281,7 +290,7 @@ actor LightingService {
 
     func hear(_ news: FieldNews) {
         guard let engine else { return }
-        var isHeard = false
+        var isHeard = noteMains(news)
         for value in news.values {
             guard let read = value.sample.value else { continue }
             if value.point == "operating_hours", let hours = read.number, engine.plan.isRuled(news.device) {
@@ -294,6 +303,28 @@ actor LightingService {
         }
         if isHeard { wake?.yield() }
     }
+
+    /// A lamp without mains is sent nothing; one whose mains came back stands at its power-on level and is sent the right one.
+    ///
+    /// - Returns: whether something is to be sent.
+    private func noteMains(_ news: FieldNews) -> Bool {
+        let lamp = news.device
+        guard rules(lamp), mayCommand(lamp) else { return false }
+        if news.values.contains(where: { $0.sample.quality.reason == .notPowered }) {
+            if dark.insert(lamp).inserted { engine?.lampLost(lamp) }
+            return false
+        }
+        guard let answer = news.values.first(where: { $0.sample.quality.grade != .bad }) else { return false }
+        // The gear says so until it is sent a level: the first time counts.
+        let cycled = news.values.contains { $0.point == "power_cycled" && $0.sample.value == .flag(true) }
+        let isNews = cycled ? mainsSeen.insert(lamp).inserted : false
+        if !cycled, news.values.contains(where: { $0.point == "power_cycled" }) { mainsSeen.remove(lamp) }
+        guard dark.remove(lamp) != nil || isNews, answer.sample.acquired > lastOrder(lamp) else { return false }
+        engine?.lampBack(lamp)
+        return true
+    }
+
+    private func lastOrder(_ lamp: String) -> BootInstant { ordered[lamp] ?? BootInstant(nanoseconds: 0) }
 
     // MARK: - A lasting stop
 

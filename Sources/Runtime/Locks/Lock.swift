@@ -29,6 +29,9 @@ struct Lock: Sendable, Hashable {
             }
         }
 
+        /// In a sentence.
+        var inWords: String { self == .all ? "everything" : "\(word) \(target)" }
+
         /// The narrowest one rules the level.
         var width: Int {
             switch self {
