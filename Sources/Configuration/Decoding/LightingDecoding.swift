@@ -41,13 +41,9 @@ struct LightingDecoding {
         }
         // Lit is the safe side: a street that is lit by day costs money, one that is dark costs more.
         let withoutClock = reader.choice("without_clock", default: LightingConfiguration.WithoutClock.lit) ?? .lit
-        let faults = reader.value("faults", expected: "limits of the fault rules")
-        if let faults {
-            if faults.entries == nil {
-                reader.error(at: faults.position, "`faults` is \(faults.kindName); expected a map of rules")
-            }
-            reader.keep("faults", faults)
-        }
+        let written = reader.value("faults", expected: "limits of the fault rules")
+        let (faults, limits) = FaultDecoding(collector: collector).decode(written, at: entry.value.position)
+        reader.keep("faults", limits)
         let effective = reader.finish()
         let lighting = LightingConfiguration(
             programs: soundPrograms, calendars: soundCalendars, groups: groups,

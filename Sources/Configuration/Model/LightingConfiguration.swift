@@ -14,8 +14,8 @@ public struct LightingConfiguration: Sendable {
     public let feeders: [LightingFeeder]
     /// What lamps do until the clock is trusted.
     public let withoutClock: WithoutClock
-    /// Limits of the fault rules, as written.
-    public let faults: YAMLNode?
+    /// Limits of the fault rules.
+    public let faults: LightingFaults
     public let position: SourcePosition
 
     public func program(_ name: String) -> LightingProgram? { programs.first { $0.name == name } }

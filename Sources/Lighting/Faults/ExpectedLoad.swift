@@ -48,8 +48,11 @@ public struct ExpectedLoad: Sendable, Hashable {
     /// - Parameters:
     ///   - light: percent of light, 0 to 100.
     ///   - isCertain: false where the lamp does not answer.
-    public mutating func add(_ power: LampPower, light: ExactDecimal, isCertain: Bool = true) {
-        let expected = power.expected(light: light)
+    ///   - measured: by its own gear, in W: what it draws wrongly is its own fault then, not the feeder's.
+    public mutating func add(
+        _ power: LampPower, light: ExactDecimal, isCertain: Bool = true, measured: ExactDecimal? = nil
+    ) {
+        let expected = measured?.approximation ?? power.expected(light: light)
         smallestRated = min(smallestRated ?? .infinity, power.rated.approximation)
         guard isCertain else {
             lamps += expected / 2

@@ -11,6 +11,7 @@ extension FaultMonitor {
 
     private mutating func turnedOff(_ position: Int, at now: BootInstant) {
         supplies[position].wasMissed = false
+        supplies[position].wasSwitched = false
         supplies[position].dead.forget()
         // Found silent before the meter was read: it is the same alarm, which ends when supply is back.
         supplies[position].isSilent = false
@@ -21,7 +22,9 @@ extension FaultMonitor {
         supplies[position].settlesAt = now.advanced(by: rules.settle)
         // Each lamp will say that its mains were away. It is told once, and not at all where the feeder is switched daily.
         supplies[position].explainedSince = now
-        if supplies[position].wasMissed { supplies[position].loss = SupplyWatch.Loss(first: now, isSeen: true) }
+        if supplies[position].wasMissed, !supplies[position].wasSwitched {
+            supplies[position].loss = SupplyWatch.Loss(first: now, isSeen: true)
+        }
         let supply = supplies[position]
         apply(.feederDead, supply.subject, .cleared(.because(supply.because)), at: now)
         apply(.contactorStuckOff, supply.subject, .cleared(.because(supply.because)), at: now)
@@ -31,7 +34,9 @@ extension FaultMonitor {
 
     /// Lamps that should burn and have no mains by somebody's switching were not robbed of them.
     private mutating func noteMissed(_ position: Int) {
-        if supplies[position].contactor != false, isWanted(position) { supplies[position].wasMissed = true }
+        // Contactor and meter are read one after the other, in any order.
+        if supplies[position].contactor == false { supplies[position].wasSwitched = true }
+        if isWanted(position) { supplies[position].wasMissed = true }
     }
 
     /// What goes by time alone.
@@ -44,8 +49,9 @@ extension FaultMonitor {
             noteMissed(position)
             let isDead = isWanted(position) && hasSettled(at: now)
             let holds = supplies[position].dead.note(isDead, at: now)
-            // One alarm for one darkness.
-            if let holds, holds >= rules.feederDead, !isActive(.contactorStuckOff, supply.subject) {
+            // One alarm for one darkness: a contactor that is on and gives nothing has its own.
+            let isContactor = supply.contactor == true && supply.isMeasuredOff
+            if let holds, holds >= rules.feederDead, !isContactor {
                 var evidence = supply.evidence()
                 evidence.add("off_seconds", supply.changedAt.map { now.duration(since: $0) })
                 evidence.add("lamps_ordered_on", supply.lamps.count(where: { lamps[$0].isWanted }))
@@ -117,7 +123,9 @@ extension FaultMonitor {
                 return
             }
             let answers = light.isCertain && !isActive(.communicationFailure, lamps[lamp].subject)
-            expected.add(power, light: light.percent, isCertain: answers && !isBusDown(of: lamp))
+            let isCertain = answers && !isBusDown(of: lamp)
+            let measured = isCertain ? lamps[lamp].measuredPower(at: now) : nil
+            expected.add(power, light: light.percent, isCertain: isCertain, measured: measured)
         }
         for load in supplies[position].loads.indices {
             let kind = supplies[position].loads[load].kind

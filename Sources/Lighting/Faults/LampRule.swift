@@ -182,6 +182,7 @@ struct LampPowerRule: LampRule {
     private var deviating = Lasting()
     /// The level of a poll of its own: power is read less often, in another report.
     private var level: (percent: ExactDecimal, at: BootInstant)?
+    private var hasFailed = false
 
     init(side: Side) { self.side = side }
 
@@ -193,7 +194,9 @@ struct LampPowerRule: LampRule {
             deviating.forget()
             return .undecided
         }
-        guard let measured = observation.power, let power = scene.power, observation.isFading != true,
+        // A lamp that is known to have failed draws little: that is no second fault.
+        if let failed = observation.lampFailure { hasFailed = failed }
+        guard !hasFailed, let measured = observation.power, let power = scene.power, observation.isFading != true,
             observation.at >= command.fadeEnds.advanced(by: scene.limits.settle)
         else { return .undecided }
         let light = level.flatMap { $0.at >= command.fadeEnds ? $0.percent : nil } ?? command.percent

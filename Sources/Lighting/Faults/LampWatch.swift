@@ -2,11 +2,15 @@ import Telemetry
 
 /// What is known of one lamp, and its rules.
 struct LampWatch: Sendable {
+    /// A power that was read longer ago is the past. Two of the usual readings of its memory bank.
+    static let longestPower: Duration = .seconds(1800)
+
     let lamp: FaultLamp
     /// Position of its feeder, or of what stands for one, among the supplies.
     let supply: Int
     private(set) var command: CommandedLevel?
     private(set) var level: (percent: ExactDecimal, at: BootInstant)?
+    private var power: (watts: ExactDecimal, at: BootInstant)?
     /// The gear's own word, at the latest poll that told.
     private(set) var reportsFailure = false
     var polls = PollWindow()
@@ -50,6 +54,7 @@ struct LampWatch: Sendable {
     /// - Returns: whether its mains were lost and came back since it was last asked.
     mutating func learn(_ observation: LampObservation, settle: Duration) -> Bool {
         if let told = observation.level { level = (told, observation.at) }
+        if let told = observation.power { power = (told, observation.at) }
         if let failed = observation.lampFailure { reportsFailure = failed }
         guard let cycled = observation.powerCycled else { return false }
         defer { isCycled = cycled }
@@ -82,6 +87,12 @@ struct LampWatch: Sendable {
     mutating func forget() {
         polls.forget()
         for position in rules.indices { rules[position].rule.forget() }
+    }
+
+    /// What its own gear measured since its latest order, in W: better than any sum; nil where it measures nothing.
+    func measuredPower(at now: BootInstant) -> ExactDecimal? {
+        guard polls.run == 0, let power, now.duration(since: power.at) <= Self.longestPower else { return nil }
+        return command.map { power.at >= $0.fadeEnds } ?? true ? power.watts : nil
     }
 
     /// Percent of light that explains its power, and whether it is sure; nil while nobody knows or it just changed.

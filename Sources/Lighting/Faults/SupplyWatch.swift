@@ -31,6 +31,8 @@ struct SupplyWatch: Sendable {
     var isSilent = false
     /// Lamps should have burned while it was off.
     var wasMissed = false
+    /// While it was off its contactor was seen off: somebody switched it.
+    var wasSwitched = false
     /// Lamps not asked since have lost their mains by what is known already.
     var explainedSince: BootInstant?
     var loss: Loss?

@@ -24,7 +24,7 @@ public struct NightShift: Sendable {
 
         init(of configuration: GatewayConfiguration, log: Logger) {
             let plan = LightingPlanBuilder.plan(of: configuration) { log.warning("lighting: \($0)") }
-            let monitor = FaultPlanBuilder.monitor(of: configuration)
+            let monitor = FaultPlanBuilder.monitor(of: configuration) { log.warning("fault rules: \($0)") }
             self.plan = plan
             self.monitor = monitor
             let watched = configuration.devices.map(\.name).filter { monitor?.watches($0) ?? false }
