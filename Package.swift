@@ -112,7 +112,7 @@ let package = Package(
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),
         tests(
             "RuntimeTests",
-            ["Runtime", "Configuration", "DriverProtocol", "Normalization", "Outbox", "Telemetry", logging]),
+            ["Runtime", "Configuration", "DriverProtocol", "Lighting", "Normalization", "Outbox", "Telemetry", logging]),
         tests("FieldSimulatorTests", ["FieldSimulator", "Telemetry"], exclude: ["Python"]),
         tests("CLITests", ["ControlProtocol", "Telemetry", "CLinux"], exclude: ["Snapshots"]),
         tests("ArchitectureTests", []),

@@ -136,6 +136,38 @@ public nonisolated struct ControlRequest: Sendable {
     set {message = .events(newValue)}
   }
 
+  public var lock: ControlLockRequest {
+    get {
+      if case .lock(let v)? = message {return v}
+      return ControlLockRequest()
+    }
+    set {message = .lock(newValue)}
+  }
+
+  public var lighting: ControlLightingRequest {
+    get {
+      if case .lighting(let v)? = message {return v}
+      return ControlLightingRequest()
+    }
+    set {message = .lighting(newValue)}
+  }
+
+  public var explain: ControlExplainRequest {
+    get {
+      if case .explain(let v)? = message {return v}
+      return ControlExplainRequest()
+    }
+    set {message = .explain(newValue)}
+  }
+
+  public var faults: ControlFaultsRequest {
+    get {
+      if case .faults(let v)? = message {return v}
+      return ControlFaultsRequest()
+    }
+    set {message = .faults(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -151,6 +183,10 @@ public nonisolated struct ControlRequest: Sendable {
     case statistics(ControlStatisticsRequest)
     case exchange(ControlExchangeRequest)
     case events(ControlEventsRequest)
+    case lock(ControlLockRequest)
+    case lighting(ControlLightingRequest)
+    case explain(ControlExplainRequest)
+    case faults(ControlFaultsRequest)
 
   }
 
@@ -273,6 +309,38 @@ public nonisolated struct ControlReply: @unchecked Sendable {
     set {_uniqueStorage()._message = .events(newValue)}
   }
 
+  public var locks: ControlLocks {
+    get {
+      if case .locks(let v)? = _storage._message {return v}
+      return ControlLocks()
+    }
+    set {_uniqueStorage()._message = .locks(newValue)}
+  }
+
+  public var lighting: ControlLighting {
+    get {
+      if case .lighting(let v)? = _storage._message {return v}
+      return ControlLighting()
+    }
+    set {_uniqueStorage()._message = .lighting(newValue)}
+  }
+
+  public var explanation: ControlExplanation {
+    get {
+      if case .explanation(let v)? = _storage._message {return v}
+      return ControlExplanation()
+    }
+    set {_uniqueStorage()._message = .explanation(newValue)}
+  }
+
+  public var faults: ControlFaults {
+    get {
+      if case .faults(let v)? = _storage._message {return v}
+      return ControlFaults()
+    }
+    set {_uniqueStorage()._message = .faults(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -288,6 +356,10 @@ public nonisolated struct ControlReply: @unchecked Sendable {
     case traceRecord(ControlTraceRecord)
     case statistics(ControlStatistics)
     case events(ControlEvents)
+    case locks(ControlLocks)
+    case lighting(ControlLighting)
+    case explanation(ControlExplanation)
+    case faults(ControlFaults)
 
   }
 
@@ -430,6 +502,17 @@ public nonisolated struct ControlStatus: @unchecked Sendable {
     set {_uniqueStorage()._healthy = newValue}
   }
 
+  public var locks: [ControlLock] {
+    get {_storage._locks}
+    set {_uniqueStorage()._locks = newValue}
+  }
+
+  /// What a person should know of the lamps and that is no trouble: "lamps hold their last level if the gateway fails".
+  public var notes: [String] {
+    get {_storage._notes}
+    set {_uniqueStorage()._notes = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -509,6 +592,9 @@ public nonisolated struct ControlAlarm: Sendable {
   public var since: String = String()
 
   public var detail: String = String()
+
+  /// Somebody works there: a lock covers it.
+  public var maintenance: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1145,13 +1231,307 @@ public nonisolated struct ControlEventLine: Sendable {
   public init() {}
 }
 
+/// Hands in the cabinet. Answered by Locks: all that are in force afterwards.
+public nonisolated struct ControlLockRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// A device, a group, a bus, or `all`; empty: nothing is changed.
+  public var target: String = String()
+
+  /// Ends the lock of this very target.
+  public var unlock: Bool = false
+
+  public var forS: UInt64 = 0
+
+  public var reason: String = String()
+
+  /// Percent as typed, to which schedules bring the lamps meanwhile; empty: they stay as they are.
+  public var level: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlLocks: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var locks: [ControlLock] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlLock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var target: String = String()
+
+  /// device, group, bus, all
+  public var scope: String = String()
+
+  /// Empty while no clock is trusted.
+  public var until: String = String()
+
+  public var remainingS: UInt64 = 0
+
+  public var reason: String = String()
+
+  public var by: String = String()
+
+  /// Percent; empty: lamps stay as they are.
+  public var level: String = String()
+
+  public var devices: UInt64 = 0
+
+  public var since: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// One night of the plan. Answered by Lighting.
+public nonisolated struct ControlLightingRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The date of its evening, YYYY-MM-DD; empty: the night of now.
+  public var date: String = String()
+
+  /// Empty: all groups with a calendar.
+  public var group: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlLighting: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var date: String = String()
+
+  public var timeZone: String = String()
+
+  /// Local times HH:MM; empty where the sun does not rise or set.
+  public var sunset: String = String()
+
+  public var sunrise: String = String()
+
+  /// The moment of now within this night, in minutes after its noon; -1: another night, or the clock is not trusted.
+  public var nowMinute: Int64 = 0
+
+  public var groups: [ControlLightingGroup] = []
+
+  /// From local noon to local noon: 1380, 1440 or 1500.
+  public var minutes: UInt64 = 0
+
+  /// Local time and UTC of its beginning.
+  public var start: String = String()
+
+  public var startUtc: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlLightingGroup: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var name: String = String()
+
+  public var calendar: String = String()
+
+  public var program: String = String()
+
+  public var lamps: UInt64 = 0
+
+  /// Percent.
+  public var fallback: String = String()
+
+  public var segments: [ControlLightingSegment] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlLightingSegment: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Local time HH:MM:SS and the same in UTC.
+  public var start: String = String()
+
+  public var startUtc: String = String()
+
+  /// Minutes of elapsed time after the night's noon; a night with a clock change has 1380 or 1500 of them.
+  public var minute: Int64 = 0
+
+  /// Percent.
+  public var level: String = String()
+
+  public var fadeMs: UInt64 = 0
+
+  public var reason: String = String()
+
+  /// What may change the level meanwhile: sensors, in words.
+  public var sensors: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlExplainRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var lamp: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Why a lamp is at its level, the line that rules first.
+public nonisolated struct ControlExplanation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var lamp: String = String()
+
+  /// The level that is right now, percent; empty: left as it is.
+  public var level: String = String()
+
+  /// Sent and not yet answered; taken by the lamp last; empty: none.
+  public var ordered: String = String()
+
+  public var confirmed: String = String()
+
+  public var failures: UInt64 = 0
+
+  public var lost: Bool = false
+
+  public var lines: [ControlExplanationLine] = []
+
+  /// What keeps commands from the lamp: locks, read_only.
+  public var notes: [String] = []
+
+  public var group: String = String()
+
+  /// Why, in words.
+  public var reason: String = String()
+
+  /// When the program next changes the level, UTC; empty: not known.
+  public var nextChange: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlExplanationLine: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// hold, override, dynamic control, program, default, constant light, order, sensor.
+  public var rule: String = String()
+
+  /// It is what rules.
+  public var rules: Bool = false
+
+  public var what: String = String()
+
+  /// Percent that it asks for; empty: none.
+  public var level: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlFaultsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// A lamp, a group or a feeder; empty: all.
+  public var target: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlFaults: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var faults: [ControlFault] = []
+
+  public var lamps: UInt64 = 0
+
+  public var unpowered: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct ControlFault: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var id: String = String()
+
+  public var kind: String = String()
+
+  public var device: String = String()
+
+  public var severity: String = String()
+
+  public var since: String = String()
+
+  /// A JSON object: the evidence.
+  public var detail: String = String()
+
+  public var affected: [String] = []
+
+  public var maintenance: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "candela.control.v1"
 
 nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Request"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}status\0\u{1}devices\0\u{1}read\0\u{1}write\0\u{1}lamp\0\u{1}queue\0\u{1}watch\0\u{1}task\0\u{1}trace\0\u{1}statistics\0\u{1}exchange\0\u{1}events\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}status\0\u{1}devices\0\u{1}read\0\u{1}write\0\u{1}lamp\0\u{1}queue\0\u{1}watch\0\u{1}task\0\u{1}trace\0\u{1}statistics\0\u{1}exchange\0\u{1}events\0\u{1}lock\0\u{1}lighting\0\u{1}explain\0\u{1}faults\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1317,6 +1697,58 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
           self.message = .events(v)
         }
       }()
+      case 15: try {
+        var v: ControlLockRequest?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .lock(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .lock(v)
+        }
+      }()
+      case 16: try {
+        var v: ControlLightingRequest?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .lighting(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .lighting(v)
+        }
+      }()
+      case 17: try {
+        var v: ControlExplainRequest?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .explain(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .explain(v)
+        }
+      }()
+      case 18: try {
+        var v: ControlFaultsRequest?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .faults(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .faults(v)
+        }
+      }()
       default: break
       }
     }
@@ -1382,6 +1814,22 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
       guard case .events(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
     }()
+    case .lock?: try {
+      guard case .lock(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+    }()
+    case .lighting?: try {
+      guard case .lighting(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+    }()
+    case .explain?: try {
+      guard case .explain(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+    }()
+    case .faults?: try {
+      guard case .faults(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1398,7 +1846,7 @@ nonisolated extension ControlRequest: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Reply"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}failure\0\u{1}status\0\u{1}devices\0\u{1}readings\0\u{1}results\0\u{1}queue\0\u{1}snapshot\0\u{3}task_step\0\u{3}task_done\0\u{3}trace_record\0\u{1}statistics\0\u{1}events\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}failure\0\u{1}status\0\u{1}devices\0\u{1}readings\0\u{1}results\0\u{1}queue\0\u{1}snapshot\0\u{3}task_step\0\u{3}task_done\0\u{3}trace_record\0\u{1}statistics\0\u{1}events\0\u{1}locks\0\u{1}lighting\0\u{1}explanation\0\u{1}faults\0")
 
   fileprivate class _StorageClass {
     var _version: UInt32 = 0
@@ -1593,6 +2041,58 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
             _storage._message = .events(v)
           }
         }()
+        case 15: try {
+          var v: ControlLocks?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .locks(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .locks(v)
+          }
+        }()
+        case 16: try {
+          var v: ControlLighting?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .lighting(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .lighting(v)
+          }
+        }()
+        case 17: try {
+          var v: ControlExplanation?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .explanation(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .explanation(v)
+          }
+        }()
+        case 18: try {
+          var v: ControlFaults?
+          var hadOneofValue = false
+          if let current = _storage._message {
+            hadOneofValue = true
+            if case .faults(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._message = .faults(v)
+          }
+        }()
         default: break
         }
       }
@@ -1659,6 +2159,22 @@ nonisolated extension ControlReply: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case .events?: try {
         guard case .events(let v)? = _storage._message else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      }()
+      case .locks?: try {
+        guard case .locks(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      }()
+      case .lighting?: try {
+        guard case .lighting(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      }()
+      case .explanation?: try {
+        guard case .explanation(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+      }()
+      case .faults?: try {
+        guard case .faults(let v)? = _storage._message else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
       }()
       case nil: break
       }
@@ -1744,7 +2260,7 @@ nonisolated extension ControlStatusRequest: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Status"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}gateway\0\u{1}version\0\u{1}boot\0\u{1}started\0\u{3}uptime_s\0\u{1}clock\0\u{3}clock_source\0\u{3}clock_error_ms\0\u{3}read_only\0\u{3}configuration_note\0\u{1}buses\0\u{1}uplinks\0\u{1}queue\0\u{1}alarms\0\u{1}warnings\0\u{3}devices_good\0\u{3}devices_total\0\u{3}readings_per_s\0\u{1}healthy\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}gateway\0\u{1}version\0\u{1}boot\0\u{1}started\0\u{3}uptime_s\0\u{1}clock\0\u{3}clock_source\0\u{3}clock_error_ms\0\u{3}read_only\0\u{3}configuration_note\0\u{1}buses\0\u{1}uplinks\0\u{1}queue\0\u{1}alarms\0\u{1}warnings\0\u{3}devices_good\0\u{3}devices_total\0\u{3}readings_per_s\0\u{1}healthy\0\u{1}locks\0\u{1}notes\0")
 
   fileprivate class _StorageClass {
     var _gateway: String = String()
@@ -1766,6 +2282,8 @@ nonisolated extension ControlStatus: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _devicesTotal: UInt64 = 0
     var _readingsPerS: Double = 0
     var _healthy: Bool = false
+    var _locks: [ControlLock] = []
+    var _notes: [String] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1795,6 +2313,8 @@ nonisolated extension ControlStatus: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _devicesTotal = source._devicesTotal
       _readingsPerS = source._readingsPerS
       _healthy = source._healthy
+      _locks = source._locks
+      _notes = source._notes
     }
   }
 
@@ -1832,6 +2352,8 @@ nonisolated extension ControlStatus: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 17: try { try decoder.decodeSingularUInt64Field(value: &_storage._devicesTotal) }()
         case 18: try { try decoder.decodeSingularDoubleField(value: &_storage._readingsPerS) }()
         case 19: try { try decoder.decodeSingularBoolField(value: &_storage._healthy) }()
+        case 20: try { try decoder.decodeRepeatedMessageField(value: &_storage._locks) }()
+        case 21: try { try decoder.decodeRepeatedStringField(value: &_storage._notes) }()
         default: break
         }
       }
@@ -1901,6 +2423,12 @@ nonisolated extension ControlStatus: SwiftProtobuf.Message, SwiftProtobuf._Messa
       if _storage._healthy != false {
         try visitor.visitSingularBoolField(value: _storage._healthy, fieldNumber: 19)
       }
+      if !_storage._locks.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._locks, fieldNumber: 20)
+      }
+      if !_storage._notes.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._notes, fieldNumber: 21)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1929,6 +2457,8 @@ nonisolated extension ControlStatus: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._devicesTotal != rhs_storage._devicesTotal {return false}
         if _storage._readingsPerS != rhs_storage._readingsPerS {return false}
         if _storage._healthy != rhs_storage._healthy {return false}
+        if _storage._locks != rhs_storage._locks {return false}
+        if _storage._notes != rhs_storage._notes {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -2075,7 +2605,7 @@ nonisolated extension ControlUplink: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ControlAlarm: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Alarm"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0\u{1}device\0\u{1}severity\0\u{1}since\0\u{1}detail\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0\u{1}device\0\u{1}severity\0\u{1}since\0\u{1}detail\0\u{1}maintenance\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2089,6 +2619,7 @@ nonisolated extension ControlAlarm: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 4: try { try decoder.decodeSingularStringField(value: &self.severity) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.since) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.detail) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.maintenance) }()
       default: break
       }
     }
@@ -2113,6 +2644,9 @@ nonisolated extension ControlAlarm: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if !self.detail.isEmpty {
       try visitor.visitSingularStringField(value: self.detail, fieldNumber: 6)
     }
+    if self.maintenance != false {
+      try visitor.visitSingularBoolField(value: self.maintenance, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2123,6 +2657,7 @@ nonisolated extension ControlAlarm: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.severity != rhs.severity {return false}
     if lhs.since != rhs.since {return false}
     if lhs.detail != rhs.detail {return false}
+    if lhs.maintenance != rhs.maintenance {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3508,6 +4043,666 @@ nonisolated extension ControlEventLine: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.severity != rhs.severity {return false}
     if lhs.phase != rhs.phase {return false}
     if lhs.detail != rhs.detail {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlLockRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LockRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}target\0\u{1}unlock\0\u{3}for_s\0\u{1}reason\0\u{1}level\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.target) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.unlock) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.forS) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.level) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.target.isEmpty {
+      try visitor.visitSingularStringField(value: self.target, fieldNumber: 1)
+    }
+    if self.unlock != false {
+      try visitor.visitSingularBoolField(value: self.unlock, fieldNumber: 2)
+    }
+    if self.forS != 0 {
+      try visitor.visitSingularUInt64Field(value: self.forS, fieldNumber: 3)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 4)
+    }
+    if !self.level.isEmpty {
+      try visitor.visitSingularStringField(value: self.level, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlLockRequest, rhs: ControlLockRequest) -> Bool {
+    if lhs.target != rhs.target {return false}
+    if lhs.unlock != rhs.unlock {return false}
+    if lhs.forS != rhs.forS {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlLocks: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Locks"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}locks\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.locks) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.locks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.locks, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlLocks, rhs: ControlLocks) -> Bool {
+    if lhs.locks != rhs.locks {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlLock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Lock"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}target\0\u{1}scope\0\u{1}until\0\u{3}remaining_s\0\u{1}reason\0\u{1}by\0\u{1}level\0\u{1}devices\0\u{1}since\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.target) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.scope) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.until) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.remainingS) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.level) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.devices) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.since) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.target.isEmpty {
+      try visitor.visitSingularStringField(value: self.target, fieldNumber: 1)
+    }
+    if !self.scope.isEmpty {
+      try visitor.visitSingularStringField(value: self.scope, fieldNumber: 2)
+    }
+    if !self.until.isEmpty {
+      try visitor.visitSingularStringField(value: self.until, fieldNumber: 3)
+    }
+    if self.remainingS != 0 {
+      try visitor.visitSingularUInt64Field(value: self.remainingS, fieldNumber: 4)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 5)
+    }
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 6)
+    }
+    if !self.level.isEmpty {
+      try visitor.visitSingularStringField(value: self.level, fieldNumber: 7)
+    }
+    if self.devices != 0 {
+      try visitor.visitSingularUInt64Field(value: self.devices, fieldNumber: 8)
+    }
+    if !self.since.isEmpty {
+      try visitor.visitSingularStringField(value: self.since, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlLock, rhs: ControlLock) -> Bool {
+    if lhs.target != rhs.target {return false}
+    if lhs.scope != rhs.scope {return false}
+    if lhs.until != rhs.until {return false}
+    if lhs.remainingS != rhs.remainingS {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.by != rhs.by {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.devices != rhs.devices {return false}
+    if lhs.since != rhs.since {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlLightingRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LightingRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}date\0\u{1}group\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.date) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.group) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.date.isEmpty {
+      try visitor.visitSingularStringField(value: self.date, fieldNumber: 1)
+    }
+    if !self.group.isEmpty {
+      try visitor.visitSingularStringField(value: self.group, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlLightingRequest, rhs: ControlLightingRequest) -> Bool {
+    if lhs.date != rhs.date {return false}
+    if lhs.group != rhs.group {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlLighting: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Lighting"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}date\0\u{3}time_zone\0\u{1}sunset\0\u{1}sunrise\0\u{3}now_minute\0\u{1}groups\0\u{1}minutes\0\u{1}start\0\u{3}start_utc\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.date) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.timeZone) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.sunset) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.sunrise) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.nowMinute) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.groups) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.minutes) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.start) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.startUtc) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.date.isEmpty {
+      try visitor.visitSingularStringField(value: self.date, fieldNumber: 1)
+    }
+    if !self.timeZone.isEmpty {
+      try visitor.visitSingularStringField(value: self.timeZone, fieldNumber: 2)
+    }
+    if !self.sunset.isEmpty {
+      try visitor.visitSingularStringField(value: self.sunset, fieldNumber: 3)
+    }
+    if !self.sunrise.isEmpty {
+      try visitor.visitSingularStringField(value: self.sunrise, fieldNumber: 4)
+    }
+    if self.nowMinute != 0 {
+      try visitor.visitSingularInt64Field(value: self.nowMinute, fieldNumber: 5)
+    }
+    if !self.groups.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.groups, fieldNumber: 6)
+    }
+    if self.minutes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.minutes, fieldNumber: 7)
+    }
+    if !self.start.isEmpty {
+      try visitor.visitSingularStringField(value: self.start, fieldNumber: 8)
+    }
+    if !self.startUtc.isEmpty {
+      try visitor.visitSingularStringField(value: self.startUtc, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlLighting, rhs: ControlLighting) -> Bool {
+    if lhs.date != rhs.date {return false}
+    if lhs.timeZone != rhs.timeZone {return false}
+    if lhs.sunset != rhs.sunset {return false}
+    if lhs.sunrise != rhs.sunrise {return false}
+    if lhs.nowMinute != rhs.nowMinute {return false}
+    if lhs.groups != rhs.groups {return false}
+    if lhs.minutes != rhs.minutes {return false}
+    if lhs.start != rhs.start {return false}
+    if lhs.startUtc != rhs.startUtc {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlLightingGroup: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LightingGroup"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}calendar\0\u{1}program\0\u{1}lamps\0\u{1}fallback\0\u{1}segments\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.calendar) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.program) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.lamps) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.fallback) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.segments) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.calendar.isEmpty {
+      try visitor.visitSingularStringField(value: self.calendar, fieldNumber: 2)
+    }
+    if !self.program.isEmpty {
+      try visitor.visitSingularStringField(value: self.program, fieldNumber: 3)
+    }
+    if self.lamps != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lamps, fieldNumber: 4)
+    }
+    if !self.fallback.isEmpty {
+      try visitor.visitSingularStringField(value: self.fallback, fieldNumber: 5)
+    }
+    if !self.segments.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.segments, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlLightingGroup, rhs: ControlLightingGroup) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.calendar != rhs.calendar {return false}
+    if lhs.program != rhs.program {return false}
+    if lhs.lamps != rhs.lamps {return false}
+    if lhs.fallback != rhs.fallback {return false}
+    if lhs.segments != rhs.segments {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlLightingSegment: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LightingSegment"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}start\0\u{3}start_utc\0\u{1}minute\0\u{1}level\0\u{3}fade_ms\0\u{1}reason\0\u{1}sensors\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.start) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.startUtc) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.minute) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.level) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.fadeMs) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.sensors) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.start.isEmpty {
+      try visitor.visitSingularStringField(value: self.start, fieldNumber: 1)
+    }
+    if !self.startUtc.isEmpty {
+      try visitor.visitSingularStringField(value: self.startUtc, fieldNumber: 2)
+    }
+    if self.minute != 0 {
+      try visitor.visitSingularInt64Field(value: self.minute, fieldNumber: 3)
+    }
+    if !self.level.isEmpty {
+      try visitor.visitSingularStringField(value: self.level, fieldNumber: 4)
+    }
+    if self.fadeMs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.fadeMs, fieldNumber: 5)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 6)
+    }
+    if !self.sensors.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.sensors, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlLightingSegment, rhs: ControlLightingSegment) -> Bool {
+    if lhs.start != rhs.start {return false}
+    if lhs.startUtc != rhs.startUtc {return false}
+    if lhs.minute != rhs.minute {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.fadeMs != rhs.fadeMs {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.sensors != rhs.sensors {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlExplainRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExplainRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lamp\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.lamp) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.lamp.isEmpty {
+      try visitor.visitSingularStringField(value: self.lamp, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlExplainRequest, rhs: ControlExplainRequest) -> Bool {
+    if lhs.lamp != rhs.lamp {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlExplanation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Explanation"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}lamp\0\u{1}level\0\u{1}ordered\0\u{1}confirmed\0\u{1}failures\0\u{1}lost\0\u{1}lines\0\u{1}notes\0\u{1}group\0\u{1}reason\0\u{3}next_change\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.lamp) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.level) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.ordered) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.confirmed) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.failures) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.lost) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.lines) }()
+      case 8: try { try decoder.decodeRepeatedStringField(value: &self.notes) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.group) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.nextChange) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.lamp.isEmpty {
+      try visitor.visitSingularStringField(value: self.lamp, fieldNumber: 1)
+    }
+    if !self.level.isEmpty {
+      try visitor.visitSingularStringField(value: self.level, fieldNumber: 2)
+    }
+    if !self.ordered.isEmpty {
+      try visitor.visitSingularStringField(value: self.ordered, fieldNumber: 3)
+    }
+    if !self.confirmed.isEmpty {
+      try visitor.visitSingularStringField(value: self.confirmed, fieldNumber: 4)
+    }
+    if self.failures != 0 {
+      try visitor.visitSingularUInt64Field(value: self.failures, fieldNumber: 5)
+    }
+    if self.lost != false {
+      try visitor.visitSingularBoolField(value: self.lost, fieldNumber: 6)
+    }
+    if !self.lines.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.lines, fieldNumber: 7)
+    }
+    if !self.notes.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.notes, fieldNumber: 8)
+    }
+    if !self.group.isEmpty {
+      try visitor.visitSingularStringField(value: self.group, fieldNumber: 9)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 10)
+    }
+    if !self.nextChange.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextChange, fieldNumber: 11)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlExplanation, rhs: ControlExplanation) -> Bool {
+    if lhs.lamp != rhs.lamp {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.ordered != rhs.ordered {return false}
+    if lhs.confirmed != rhs.confirmed {return false}
+    if lhs.failures != rhs.failures {return false}
+    if lhs.lost != rhs.lost {return false}
+    if lhs.lines != rhs.lines {return false}
+    if lhs.notes != rhs.notes {return false}
+    if lhs.group != rhs.group {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.nextChange != rhs.nextChange {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlExplanationLine: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExplanationLine"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rule\0\u{1}rules\0\u{1}what\0\u{1}level\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.rule) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.rules) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.what) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.level) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.rule.isEmpty {
+      try visitor.visitSingularStringField(value: self.rule, fieldNumber: 1)
+    }
+    if self.rules != false {
+      try visitor.visitSingularBoolField(value: self.rules, fieldNumber: 2)
+    }
+    if !self.what.isEmpty {
+      try visitor.visitSingularStringField(value: self.what, fieldNumber: 3)
+    }
+    if !self.level.isEmpty {
+      try visitor.visitSingularStringField(value: self.level, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlExplanationLine, rhs: ControlExplanationLine) -> Bool {
+    if lhs.rule != rhs.rule {return false}
+    if lhs.rules != rhs.rules {return false}
+    if lhs.what != rhs.what {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlFaultsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".FaultsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}target\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.target) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.target.isEmpty {
+      try visitor.visitSingularStringField(value: self.target, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlFaultsRequest, rhs: ControlFaultsRequest) -> Bool {
+    if lhs.target != rhs.target {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlFaults: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Faults"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}faults\0\u{1}lamps\0\u{1}unpowered\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.faults) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.lamps) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.unpowered) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.faults.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.faults, fieldNumber: 1)
+    }
+    if self.lamps != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lamps, fieldNumber: 2)
+    }
+    if !self.unpowered.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.unpowered, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlFaults, rhs: ControlFaults) -> Bool {
+    if lhs.faults != rhs.faults {return false}
+    if lhs.lamps != rhs.lamps {return false}
+    if lhs.unpowered != rhs.unpowered {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ControlFault: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Fault"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0\u{1}device\0\u{1}severity\0\u{1}since\0\u{1}detail\0\u{1}affected\0\u{1}maintenance\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.device) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.severity) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.since) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.detail) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.affected) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.maintenance) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
+    }
+    if !self.device.isEmpty {
+      try visitor.visitSingularStringField(value: self.device, fieldNumber: 3)
+    }
+    if !self.severity.isEmpty {
+      try visitor.visitSingularStringField(value: self.severity, fieldNumber: 4)
+    }
+    if !self.since.isEmpty {
+      try visitor.visitSingularStringField(value: self.since, fieldNumber: 5)
+    }
+    if !self.detail.isEmpty {
+      try visitor.visitSingularStringField(value: self.detail, fieldNumber: 6)
+    }
+    if !self.affected.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.affected, fieldNumber: 7)
+    }
+    if self.maintenance != false {
+      try visitor.visitSingularBoolField(value: self.maintenance, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ControlFault, rhs: ControlFault) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.device != rhs.device {return false}
+    if lhs.severity != rhs.severity {return false}
+    if lhs.since != rhs.since {return false}
+    if lhs.detail != rhs.detail {return false}
+    if lhs.affected != rhs.affected {return false}
+    if lhs.maintenance != rhs.maintenance {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

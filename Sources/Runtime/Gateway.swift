@@ -58,7 +58,7 @@ public actor Gateway {
     private let events: EventDesk
     private let devices: DeviceTable
     private let buses: BusDesk
-    private let lighting: LightingService
+    private let night: NightShift
     private let router: CommandRouter
     private let publisher: Publisher
     private let report: StatusReport
@@ -116,36 +116,35 @@ public actor Gateway {
         let outbox = storage.outbox
         let journal = EventJournal(state: storage.state, clock: clock, log: log)
         let households = Set(configuration.devices.filter { $0.privacy == .household }.map(\.name))
-        events = EventDesk(households: households, outbox: outbox, journal: journal, clock: clock, log: log)
+        let locks = LockView(configuration: configuration)
+        events = EventDesk(
+            households: households, outbox: outbox, journal: journal, locks: locks, clock: clock, log: log)
         buses = BusDesk()
+        let plans = NightShift.Plans(of: configuration, log: log)
         devices = DeviceTable(
-            configuration: configuration, outbox: outbox, buses: buses, events: events, clock: clock, log: log)
-        let readOnlyBuses = Set(configuration.buses.filter(\.isReadOnly).map(\.name))
-        let plan = LightingPlanBuilder.plan(of: configuration) { log.warning("lighting: \($0)") }
-        lighting = LightingService(
-            plan: plan, devices: devices, buses: buses, events: events, state: storage.state, clock: clock, log: log,
-            mayCommand: { lamp in
-                guard !configuration.isReadOnly, let bus = configuration.device(lamp)?.bus else { return false }
-                return !readOnlyBuses.contains(bus)
-            })
+            configuration: configuration, outbox: outbox, buses: buses, events: events, clock: clock,
+            news: plans.news, log: log)
+        night = NightShift(
+            plans, configuration: configuration, devices: devices, buses: buses, events: events, state: storage.state,
+            locks: locks, clock: clock, log: log)
         router = CommandRouter(
-            configuration: configuration, devices: devices, buses: buses, lighting: lighting, events: events,
+            configuration: configuration, devices: devices, buses: buses, night: night, events: events,
             outbox: outbox, state: storage.state, clock: clock, log: log)
         let note = Self.note(choice)
         let warnings = Self.warnings(configuration) + storage.warnings
         publisher = Publisher(
             configuration: configuration, devices: devices, buses: buses, events: events, outbox: outbox,
             state: storage.state, clock: clock, started: started, notices: (note.isEmpty ? [] : [note]) + warnings,
-            log: log)
+            locks: locks, log: log)
         report = StatusReport(
             configuration: configuration, disabled: choice.load.disabled, note: note, warnings: warnings,
-            devices: devices, buses: buses, lighting: lighting, events: events, outbox: outbox, clock: clock,
+            devices: devices, buses: buses, night: night, events: events, outbox: outbox, clock: clock,
             started: started, outboxPath: storage.path)
         uplinks = Self.assemble(configuration, outbox, events, publisher, clock, senders, places.stateDirectory, log)
         let traces = TraceDesk(configuration: configuration)
         let service = ControlService(
             configuration: configuration, devices: devices, router: router, buses: buses, report: report,
-            events: events, journal: journal, traces: traces, clock: clock, catalog: catalog)
+            night: night, events: events, journal: journal, traces: traces, clock: clock, catalog: catalog)
         do {
             control = try ControlServer(path: places.socket, group: places.group) { request, peer, send in
                 await service.answer(request, peer, send)
@@ -156,9 +155,9 @@ public actor Gateway {
         }
         if let note = control.note { log.notice("control socket: \(note)") }
         let sink = GatewaySink(
-            configuration: configuration, devices: devices, buses: buses, lighting: lighting, events: events,
-            state: storage.state, traces: traces, clock: clock, log: log)
-        await addSupervisors(catalog, lamps: Set(plan?.lamps ?? []), sink)
+            configuration: configuration, devices: devices, buses: buses, night: night, news: plans.news,
+            events: events, state: storage.state, traces: traces, clock: clock, log: log)
+        await addSupervisors(catalog, lamps: Set(plans.plan?.lamps ?? []), sink)
     }
 
     private func addSupervisors(_ catalog: DriverCatalog, lamps: Set<String>, _ sink: GatewaySink) async {
@@ -250,12 +249,14 @@ public actor Gateway {
         await router.reportInterrupted(interrupted)
         await raiseStandingAlarms()
         // Lighting first: it needs none of what follows.
-        tasks.append(Task { [lighting] in await lighting.run(forgetting: interrupted.map(\.id)) })
+        tasks += await night.begin(forgetting: interrupted.map(\.id))
         await buses.tell(clock: clock.status())
         for supervisor in await buses.all { await supervisor.start() }
         tasks.append(Task { [devices] in await devices.run() })
+        let spread = await ConnectSpread.since(boot: clock.boot, state: storage.state)
         for uplink in uplinks {
-            pumps.append(Task { await uplink.pump.run() })
+            let delay = spread.delay(uplink.configuration.connectSpread)
+            pumps.append(Task { await uplink.pump.run(after: delay) })
             tasks.append(Task { await self.takeCommands(of: uplink) })
         }
         housekeeping.append(Task { await self.keepState() })
@@ -368,6 +369,7 @@ public actor Gateway {
             let status = await storage.outbox.status()
             notifier.feedWatchdog()
             await followClock()
+            await night.locks.expire()
             if case .failing(let error)? = status?.disk {
                 await events.raise("storage", kind: EventKind.storage, detail: ["problem": .string("\(error)")])
             } else {
@@ -434,11 +436,15 @@ public actor Gateway {
     // MARK: - Stopping
 
     /// Ends drivers, stores what is in memory, says goodbye at every broker, and closes the files. Nothing is lost.
-    public func stop() async {
-        log.notice("stopping")
+    ///
+    /// - Parameter isLasting: nobody is about to start it again, so the lamps go to their fallback first.
+    public func stop(isLasting: Bool = true) async {
+        log.notice(isLasting ? "stopping" : "stopping for a restart: the lamps keep their level")
         notifier.stopping()
         for task in housekeeping { task.cancel() }
         await control.stop()
+        for uplink in uplinks { await uplink.pump.callOff() }
+        if isLasting { await night.standDown() }
         await withDiscardingTaskGroup { group in
             for supervisor in await buses.all { group.addTask { await supervisor.stop() } }
         }

@@ -40,6 +40,10 @@ public enum EventKind {
     public static let lampsNotControlled = "lamps_not_controlled"
     /// A lamp was put under an override, or the override ended.
     public static let override = "override"
+    /// Somebody works on the installation: commands and schedules are kept from it, or no longer.
+    public static let lock = "lock"
+    /// The lamps' supply is being dropped, because nobody can rule the lamps.
+    public static let lampWatchdog = "lamp_watchdog"
     /// The gear reports a failed lamp.
     public static let lampFailure = "lamp_failure"
     /// The control gear reports a failure of its own.

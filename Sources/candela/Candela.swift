@@ -10,7 +10,7 @@ struct Candela: AsyncParsableCommand {
         discussion: """
             With the daemon running it asks the daemon. Without, `read`, `write`, `lamp`, `raw`, `sniff`, `scan`, `trace` \
             and `profile try` start the driver of the bus themselves (give --config, or --port), with the same checks; \
-            `config`, `plan` and the rest of `profile` need neither; all else needs the daemon.
+            `config`, `plan`, `lighting show` and the rest of `profile` need neither; all else needs the daemon.
 
             Exit status: 0 done; 1 it failed or is unhealthy; 2 wrong usage or configuration; 3 the daemon is not \
             reachable; 4 the device did not answer.
@@ -18,7 +18,8 @@ struct Candela: AsyncParsableCommand {
         version: CandelaVersion.current,
         subcommands: [
             StatusCommand.self, DevicesCommand.self, TopCommand.self, ReadCommand.self, WriteCommand.self,
-            LampCommand.self, WhyCommand.self, EventsCommand.self, ReportCommand.self, TraceCommand.self,
+            LampCommand.self, LightingCommand.self, LockCommand.self, UnlockCommand.self, WhyCommand.self,
+            EventsCommand.self, ReportCommand.self, TraceCommand.self,
             RawCommand.self, SniffCommand.self, ScanCommand.self, PlanCommand.self, ProfileCommand.self,
             DeviceCommand.self, ConfigCommand.self, QueueCommand.self,
         ])

@@ -16,7 +16,8 @@ enum ControlJSON {
             "queue": queue(status.queue), "alarms": .array(status.alarms.map(alarm)),
             "warnings": .array(status.warnings.map(JSONValue.string)), "devices_good": .integer(status.devicesGood),
             "devices_total": .integer(status.devicesTotal), "readings_per_s": decimal(status.readingsPerS),
-            "healthy": .bool(status.healthy),
+            "healthy": .bool(status.healthy), "locks": .array(status.locks.map(LockView.json)),
+            "notes": .array(status.notes.map(JSONValue.string)),
         ]
     }
 
@@ -42,6 +43,7 @@ enum ControlJSON {
         [
             "id": .string(alarm.id), "kind": .string(alarm.kind), "device": .string(alarm.device),
             "severity": .string(alarm.severity), "since": time(alarm.since), "detail": .string(alarm.detail),
+            "maintenance": .bool(alarm.maintenance),
         ]
     }
 

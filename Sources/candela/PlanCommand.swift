@@ -45,7 +45,13 @@ struct PlanCommand: AsyncParsableCommand {
                 Output.print(PlanView.lines(outcome).joined(separator: "\n"))
             }
         }
-        if options.json { Output.print(.object(plans)) }
+        let notes = NightShift.notes(of: configuration)
+        if options.json {
+            if !notes.isEmpty { plans.append(.init("notes", .array(notes.map(JSONValue.string)))) }
+            Output.print(.object(plans))
+        } else if bus == nil, !notes.isEmpty {
+            Output.print("\n" + notes.joined(separator: "\n"))
+        }
         if isLate { throw ExitStatus.failed }
     }
 }

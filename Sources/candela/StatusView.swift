@@ -13,6 +13,13 @@ enum StatusView {
         if status.readOnly { lines.append("READ ONLY: nothing is written to the field") }
         if !status.configurationNote.isEmpty { lines.append("! " + status.configurationNote) }
         lines += status.warnings.map { "! " + $0 }
+        for lock in status.locks {
+            let scope = lock.scope == "all" ? "everything" : "\(lock.scope) \(lock.target)"
+            lines.append(
+                "! LOCKED: \(scope) for \(Formats.span(seconds: lock.remainingS)) by \(lock.by): \(lock.reason); no electrical isolation"
+            )
+        }
+        lines += status.notes
         lines.append("")
         var buses = Table([
             ("BUS", .left), ("DRIVER", .left), ("STATE", .left), ("LOAD", .right), ("DEVICES", .right),
@@ -57,7 +64,9 @@ enum StatusView {
         } else {
             var alarms = Table([("ALARM", .left), ("DEVICE", .left), ("SINCE", .left), ("WHAT", .left)])
             for alarm in status.alarms {
-                alarms.add(alarm.kind, alarm.device.isEmpty ? "-" : alarm.device, alarm.since, alarm.detail)
+                alarms.add(
+                    alarm.kind + (alarm.maintenance ? " (maintenance)" : ""), alarm.device.isEmpty ? "-" : alarm.device,
+                    alarm.since, alarm.detail)
             }
             lines += alarms.lines
         }

@@ -13,7 +13,9 @@ struct Candelad: AsyncParsableCommand {
         commandName: "candelad",
         abstract: "The gateway's daemon: drivers, normalisation, durable outbox, uplinks, lighting.",
         discussion: """
-            It runs in the foreground and logs to standard error. SIGTERM and SIGINT stop it without losing anything.
+            It runs in the foreground and logs to standard error. SIGTERM and SIGINT stop it without losing anything; lamps \
+            under a calendar go to their group's fallback first, because nobody rules them any more. SIGUSR1 stops it for a \
+            restart (RestartKillSignal= of its service): the lamps keep their level.
             Relative paths in the configuration are relative to the file, outbox.path to the state directory.
             """,
         version: CandelaVersion.current)
@@ -47,7 +49,11 @@ struct Candelad: AsyncParsableCommand {
         // The signals are caught before anything begins, so that a stop is orderly at any moment.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [.init(service: GatewayService(places: places, log: log))],
+                services: [
+                    .init(
+                        service: GatewayService(places: places, log: log),
+                        successTerminationBehavior: .gracefullyShutdownGroup)
+                ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: Logger(label: "lifecycle", factory: { _ in SwiftLogNoOpLogHandler() })))
         do {
@@ -72,8 +78,23 @@ struct GatewayService: Service {
     let log: Logger
 
     func run() async throws {
+        // Before anything begins: the signal's own answer would be to end the process.
+        let restarts = await UnixSignalsSequence(trapping: .sigusr1)
         let gateway = try await Gateway.start(places, log: log)
-        try? await gracefulShutdown()
-        await gateway.stop()
+        let isLasting = await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try? await gracefulShutdown()
+                return true
+            }
+            group.addTask {
+                for await _ in restarts { return false }
+                // Ended by the other.
+                return true
+            }
+            let first = await group.next() ?? true
+            group.cancelAll()
+            return first
+        }
+        await gateway.stop(isLasting: isLasting)
     }
 }

@@ -46,6 +46,10 @@ struct FakeDaemon: ~Copyable {
                 (result.status, result.value, result.unit) = ("applied", "", "")
                 result.reason = "\(wanted.final) to \(wanted.initial), serial \(wanted.serial)"
                 reply.results.results = [result]
+            case .lock(let wanted)?: reply.locks.locks = wanted.unlock ? [] : [Canned.lock]
+            case .lighting?: reply.lighting = Canned.night
+            case .explain(let wanted)?: reply.explanation = Canned.explanation(wanted.lamp)
+            case .faults?: reply.faults = Canned.faults
             case nil: return
             }
             try? await send(reply)

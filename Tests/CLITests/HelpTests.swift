@@ -8,7 +8,9 @@ struct HelpTests {
         "lamp release", "lamp scan", "lamp commission", "lamp query", "lamp memory", "lamp replace", "config",
         "config check", "config show", "queue", "queue status",
         "why", "events", "report", "trace", "raw", "sniff", "scan", "plan", "profile", "profile list", "profile show",
-        "profile check", "profile try", "device", "device exchange",
+        "profile check", "profile try", "device", "device exchange", "lighting", "lighting show", "lighting explain",
+        "lock",
+        "unlock", "lamp faults",
     ])
     func `the help of each command is the one that was looked at`(command: String) async throws {
         let words = command.split(separator: " ").map(String.init)

@@ -10,6 +10,9 @@ struct ViewTests {
         ("queue", ["queue", "status"]),
         ("read", ["read", "feeder-a", "voltage.L1", "active_power", "frequency"]),
         ("lamp", ["lamp", "set", "north-side", "60"]),
+        ("lock", ["lock", "all", "--for", "2h", "--reason", "contactor"]), ("unlock", ["unlock", "all"]),
+        ("lighting", ["lighting", "show"]), ("explain", ["lighting", "explain", "lamp-001"]),
+        ("faults", ["lamp", "faults"]),
     ])
     func `each table is the one that was looked at`(name: String, arguments: [String]) async throws {
         try await FakeDaemon.with { socket in

@@ -46,13 +46,23 @@ struct BoardLoader {
                 if let port = port(entry, child) { ports.append(port) }
             }
         }
-        // What a board may say beyond its ports is read by who serves it: lamp_watchdog by Lighting, leds by the runtime.
-        for key in ["leds", "watchdog", "clock", "lamp_watchdog", "storage", "outputs", "inputs"]
+        let watchdog = reader.value("lamp_watchdog", expected: "{path, every} or {device, point, every}").flatMap {
+            // A mistake in here costs the watchdog, never the gateway.
+            LampWatchdogDecoding(
+                reader: MapReader(
+                    $0, title: "board \(name), lamp_watchdog", collector: collector,
+                    subject: .lighting("lamp_watchdog")),
+                resolved: resolved
+            ).decode()
+        }
+        // What a board may say beyond that is read by who serves it.
+        for key in ["leds", "watchdog", "clock", "storage", "outputs", "inputs"]
         where root.entry(key) != nil {
             _ = reader.value(key, expected: "a value")
         }
         reader.finish()
-        return Board(name: name, description: description, tier: tier, ports: ports, content: root)
+        return Board(
+            name: name, description: description, tier: tier, ports: ports, lampWatchdog: watchdog, content: root)
     }
 
     private func port(_ entry: YAMLEntry, _ parent: MapReader) -> Board.Port? {

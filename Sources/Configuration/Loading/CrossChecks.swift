@@ -47,6 +47,28 @@ struct CrossChecks {
         }
     }
 
+    /// What a board's lamp_watchdog names must be there: otherwise nothing drops the supply, and nobody knows.
+    func check(
+        watchdog: LampWatchdog?, lighting: LightingConfiguration?, devices: [DeviceConfiguration],
+        buses: [BusConfiguration]
+    ) {
+        guard let watchdog, lighting != nil else { return }
+        func report(_ text: String, hint: String?) {
+            collector.report(.warning, at: watchdog.position, title: "lamp_watchdog", text, hint: hint)
+        }
+        let devices = devices.map(\.name)
+        if case .point(let device, _) = watchdog.output, !devices.contains(device) {
+            report(
+                "there is no device \"\(ScalarParser.shown(device))\": nothing feeds the output, and the lamps' supply stays off",
+                hint: Spelling.hint(for: device, among: devices))
+        }
+        for bus in watchdog.buses where !buses.contains(where: { $0.name == bus }) {
+            report(
+                "`buses` names \"\(ScalarParser.shown(bus))\", which is not there",
+                hint: Spelling.hint(for: bus, among: buses.map(\.name)))
+        }
+    }
+
     func check(
         lighting: LightingConfiguration?, devices: [DeviceConfiguration], buses: [BusConfiguration], isReadOnly: Bool
     ) {

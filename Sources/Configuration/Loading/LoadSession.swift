@@ -44,6 +44,8 @@ final class LoadSession {
         keep("outbox", root, outboxNode)
         let uplinks = uplinks(root, id: identity.id, devices: sound.devices, sources: sources, lighting: lighting)
         checks.check(lighting: lighting, devices: sound.devices, buses: sound.buses, isReadOnly: identity.isReadOnly)
+        checks.check(
+            watchdog: board?.lampWatchdog, lighting: lighting, devices: sound.devices, buses: sound.buses)
         let diagnostics = collector.diagnostics.sorted()
         guard !collector.isUnusable else {
             return ConfigurationLoad(configuration: nil, diagnostics: diagnostics, disabled: [])

@@ -89,10 +89,32 @@ public struct Board: Sendable, Hashable {
     /// 1 tested on hardware by the project, 2 reported to work, 3 neither.
     public let tier: Int
     public let ports: [Port]
+    /// What drops the DALI supply when nobody rules the lamps any more; nil: nothing does.
+    public let lampWatchdog: LampWatchdog?
     /// The whole file.
     public let content: YAMLNode
 
     public func port(_ name: String) -> Port? { ports.first { $0.name == name } }
+}
+
+/// An output that lighting feeds while it really rules the lamps. Starved, its hardware drops the supply of the DALI buses (or closes
+/// the contactor), and the gear goes to the level it was given for that.
+public struct LampWatchdog: Sendable, Hashable {
+    public enum Output: Sendable, Hashable {
+        /// A file that is written: a GPIO's `value`, a kernel watchdog device, a file that another program watches.
+        case path(String)
+        /// A writable point of a device, such as a relay module's output.
+        case point(device: String, point: String)
+    }
+
+    public let output: Output
+    /// How often it is fed.
+    public let every: Duration
+    /// What is written, in turns: `1` and `0` make the edges that a retriggerable relay wants.
+    public let feed: [String]
+    /// Buses whose supply it drops; empty: all with lamps under a calendar.
+    public let buses: [String]
+    public let position: SourcePosition
 }
 
 /// The durable queue.

@@ -10,7 +10,8 @@ struct GatewaySink: DriverSink {
     let configuration: GatewayConfiguration
     let devices: DeviceTable
     let buses: BusDesk
-    let lighting: LightingService
+    let night: NightShift
+    let news: FieldNewsDesk?
     let events: EventDesk
     let state: StateStore
     let traces: TraceDesk
@@ -35,7 +36,7 @@ struct GatewaySink: DriverSink {
         case .remember(let memory): await remember(memory, of: bus)
         case .trace(let record): traces.take(record, of: bus)
         case .gone(let reason):
-            await lighting.lost(lamps: lamps(of: bus))
+            await night.bus(bus, isUp: false, lamps: lamps(of: bus))
             await devices.gone(bus: bus, reason: reason)
             await events.tell(
                 Event(
@@ -55,13 +56,13 @@ struct GatewaySink: DriverSink {
             log.notice("bus \(bus): \(busState.detail)")
             await devices.portBack(bus: bus)
             await events.clear(alarm)
-            if before?.condition != .running { await lighting.back(lamps: lamps(of: bus)) }
+            if before?.condition != .running { await night.bus(bus, isUp: true, lamps: lamps(of: bus)) }
         case .portLost, .failed, .waiting:
             log.warning("bus \(bus): \(busState.detail)")
             // A driver that merely restarts is told by its own event; the alarm is for a bus that stays away.
             guard busState.condition != .waiting || busState.isAlarm else { break }
             if busState.condition == .portLost {
-                await lighting.lost(lamps: lamps(of: bus))
+                await night.bus(bus, isUp: false, lamps: lamps(of: bus))
                 await devices.portLost(bus: bus)
             }
             await events.raise(
@@ -94,8 +95,18 @@ struct GatewaySink: DriverSink {
             ])
     }
 
+    private static let judgedByRules: Set<String> = [
+        EventKind.lampFailure, EventKind.gearFailure, EventKind.deviceOffline,
+    ]
+
     private func take(_ event: DriverEvent, of bus: String) async {
         let device = event.hasDevice_p ? await devices.name(bus: bus, index: event.device) : nil
+        // The fault rules judge these themselves, with what they know of orders and feeders.
+        if let device, news?.watches(device) == true, Self.judgedByRules.contains(event.kind) { return }
+        if event.kind == EventKind.daliBusDown, event.phase != 0 {
+            // Gear without bus voltage goes to its own system failure level: afterwards nobody knows where it stands.
+            await night.bus(bus, isUp: event.phase == 2, lamps: lamps(of: bus))
+        }
         let detail: JSONValue = ["bus": .string(bus), "detail": .string(event.detail)]
         let kind = EventKind.fromDrivers.contains(event.kind) ? event.kind : EventKind.driver
         let told: JSONValue =

@@ -99,4 +99,11 @@ public enum CommandCheck {
         }
         return .number(number)
     }
+
+    /// Somebody works there.
+    static func locked(_ lock: Lock) -> Refusal {
+        let end = lock.until.map { " until \($0)" } ?? ""
+        return .rejected(
+            "locked", "\(lock.scope.inWords) is locked by \(lock.by)\(end): \(lock.reason)")
+    }
 }

@@ -1,5 +1,6 @@
 import Configuration
 import DriverProtocol
+import Lighting
 import Logging
 import Outbox
 import Supervision
@@ -20,6 +21,8 @@ actor CommandRouter {
     private let devices: DeviceTable
     private let buses: BusDesk
     private let lighting: LightingService
+    private let faults: FaultDesk?
+    private let locks: LockView
     private let events: EventDesk
     private let outbox: Outbox
     private let state: StateStore
@@ -28,13 +31,15 @@ actor CommandRouter {
     private var underWay = 0
 
     init(
-        configuration: GatewayConfiguration, devices: DeviceTable, buses: BusDesk, lighting: LightingService,
+        configuration: GatewayConfiguration, devices: DeviceTable, buses: BusDesk, night: NightShift,
         events: EventDesk, outbox: Outbox, state: StateStore, clock: GatewayClock, log: Logger
     ) {
         self.configuration = configuration
         self.devices = devices
         self.buses = buses
-        self.lighting = lighting
+        lighting = night.lighting
+        faults = night.faults
+        locks = night.locks.view
         self.events = events
         self.outbox = outbox
         self.state = state
@@ -152,34 +157,102 @@ actor CommandRouter {
         } catch {
             return refused(command, names(of: command.target), error)
         }
-        let targets = names(of: command.target)
-        return await withTaskGroup(of: CommandResult.self) { group in
-            for target in targets {
-                group.addTask { await self.carryOut(command, on: target, from: origin) }
+        var results: [CommandResult] = []
+        var plain: [String] = []
+        var ruled: [ExactDecimal?: [String]] = [:]
+        for target in names(of: command.target) {
+            do throws(CommandCheck.Refusal) {
+                switch try await way(command, on: target, from: origin) {
+                case .driver: plain.append(target)
+                case .override(let percent): ruled[percent, default: []].append(target)
+                case .release: ruled[nil, default: []].append(target)
+                }
+            } catch {
+                results += [refused(command, target, error)]
             }
-            var results: [CommandResult] = []
-            for await result in group { results.append(result) }
+        }
+        return await withTaskGroup(of: [CommandResult].self) { group in
+            for target in plain {
+                group.addTask { [await self.carryOut(command, on: target, from: origin)] }
+            }
+            for (percent, lamps) in ruled {
+                group.addTask { await self.rule(lamps, at: percent, command, origin) }
+            }
+            for await some in group { results += some }
             return results.sorted { $0.device < $1.device }
         }
+    }
+
+    /// How a command reaches one device.
+    private enum Way {
+        /// Straight to its driver.
+        case driver
+        /// Lighting rules the lamp: the command is a level above its program.
+        case override(ExactDecimal)
+        case release
+    }
+
+    /// Checks all that can be checked before anything is sent.
+    private func way(
+        _ command: Command, on name: String, from origin: CommandOrigin
+    ) async throws(CommandCheck.Refusal) -> Way {
+        let device = try await usableDevice(name)
+        if !origin.isLocal {
+            try CommandCheck.permission(
+                origin.permission, visible: origin.visible, device: device, point: command.point,
+                value: command.value,
+                action: command.action)
+        }
+        guard command.action != .read else { return .driver }
+        let lock = locks.lock(on: name)
+        if let lock, !origin.isLocal || command.action == .release { throw CommandCheck.locked(lock) }
+        let isRuled = await lighting.rules(name)
+        if command.action == .release {
+            guard isRuled else {
+                throw .rejected("notUnderCalendar", "no calendar rules \(name): there is nothing to go back to")
+            }
+            try checkWritable(device)
+            return .release
+        }
+        // Whoever locked the lamp has it in their hands: what they order goes straight to it.
+        guard isRuled, lock == nil, device.isLamp, let index = device.pointIndex(command.point),
+            command.point == "level" || command.point == "on"
+        else { return .driver }
+        try checkWritable(device)
+        switch try CommandCheck.value(command.value, unit: command.unit, for: device.points[index]) {
+        case .number(let number): return .override(number)
+        case .flag(let on): return .override(on ? LightingPlan.fullLight : LightingPlan.dark)
+        case .text: throw .rejected("wrongType", "level takes a number from 0 to 100")
+        }
+    }
+
+    /// - Parameter percent: nil gives the lamps back to their calendar.
+    private func rule(
+        _ lamps: [String], at percent: ExactDecimal?, _ command: Command, _ origin: CommandOrigin
+    ) async -> [CommandResult] {
+        let outcomes: [String: LightingService.Outcome]
+        if let percent {
+            let author = origin.isLocal ? origin.by : CommandOrigin.author(origin.by, command: command.id)
+            outcomes = await lighting.override(lamps, percent: percent, for: command.duration, by: author)
+        } else {
+            outcomes = await lighting.release(lamps, by: origin.by)
+        }
+        let now = clock.now()
+        return outcomes.map { $0.value.result(id: command.id, device: $0.key, at: now) }
+    }
+
+    private func refused(_ command: Command, _ name: String, _ refusal: CommandCheck.Refusal) -> CommandResult {
+        CommandResult(
+            id: command.id, device: name, status: refusal.status, reason: refusal.reason, finished: clock.now())
     }
 
     private func carryOut(_ command: Command, on name: String, from origin: CommandOrigin) async -> CommandResult {
         do throws(CommandCheck.Refusal) {
             let device = try await usableDevice(name)
-            if !origin.isLocal {
-                try CommandCheck.permission(
-                    origin.permission, visible: origin.visible, device: device, point: command.point,
-                    value: command.value,
-                    action: command.action)
-            }
-            switch command.action {
-            case .read: return try await read(command, device)
-            case .release: return try await release(command, device, origin)
-            case .set: return try await set(command, device, origin)
-            }
+            return command.action == .read
+                ? try await read(command, device) : try await set(command, device, origin)
         } catch {
-            return CommandResult(
-                id: command.id, device: name, status: error.status, reason: error.reason, finished: clock.now())
+            return refused(command, name, error)
         }
     }
 
@@ -216,17 +289,6 @@ actor CommandRouter {
             finished: clock.now())
     }
 
-    private func release(
-        _ command: Command, _ device: DeviceRecord, _ origin: CommandOrigin
-    ) async throws(CommandCheck.Refusal) -> CommandResult {
-        guard await lighting.rules(device.name) else {
-            throw .rejected("notUnderCalendar", "no calendar rules \(device.name): there is nothing to go back to")
-        }
-        try checkWritable(device)
-        let outcome = await lighting.release(device.name, by: origin.by)
-        return outcome.result(id: command.id, device: device.name, at: clock.now())
-    }
-
     private func set(
         _ command: Command, _ device: DeviceRecord, _ origin: CommandOrigin
     ) async throws(CommandCheck.Refusal) -> CommandResult {
@@ -241,17 +303,6 @@ actor CommandRouter {
         let point = device.points[index]
         try checkWritable(device)
         let value = try CommandCheck.value(command.value, unit: command.unit, for: point)
-        if device.isLamp, command.point == "level" || command.point == "on", await lighting.rules(device.name) {
-            let percent: ExactDecimal =
-                switch value {
-                case .number(let number): number
-                case .flag(let on): on ? ExactDecimal(100) : .zero
-                case .text: throw .rejected("wrongType", "level takes a number from 0 to 100")
-                }
-            let author = origin.isLocal ? origin.by : CommandOrigin.author(origin.by, command: command.id)
-            let outcome = await lighting.override(device.name, percent: percent, for: command.duration, by: author)
-            return outcome.result(id: command.id, device: device.name, at: clock.now())
-        }
         var order = DriverCommand()
         order.device = device.index
         order.action = "set"
@@ -261,9 +312,21 @@ actor CommandRouter {
         if let expires = command.expires, !origin.isLocal, clock.status().isTrusted {
             order.deadlineBootNs = UInt64(max(0, clock.bootInstant(of: expires).nanoseconds))
         }
+        if device.isLamp, let percent = Self.percent(value, of: command.point) {
+            await faults?.commanded(lamp: device.name, percent: percent, fade: nil)
+        }
         let limit = device.isLamp ? Self.lampDeadline : Self.deadline
         let done = await buses.command(order, bus: device.configuration.bus, within: limit)
         return Self.result(id: command.id, device: device.name, unit: point.unit, done, at: clock.now())
+    }
+
+    /// Percent of light that a lamp was ordered; nil for other points.
+    private static func percent(_ value: Value, of point: String) -> ExactDecimal? {
+        switch (point, value) {
+        case ("level", .number(let number)): number
+        case ("on", .flag(let on)): on ? LightingPlan.fullLight : LightingPlan.dark
+        default: nil
+        }
     }
 
     static func result(
@@ -296,10 +359,7 @@ actor CommandRouter {
     }
 
     private func refused(_ command: Command, _ targets: [String], _ refusal: CommandCheck.Refusal) -> [CommandResult] {
-        targets.map {
-            CommandResult(
-                id: command.id, device: $0, status: refusal.status, reason: refusal.reason, finished: clock.now())
-        }
+        targets.map { refused(command, $0, refusal) }
     }
 
     /// A second copy of a command changes nothing; its result says what became of the first.

@@ -17,6 +17,7 @@ struct ControlService: Sendable {
     let router: CommandRouter
     let buses: BusDesk
     let report: StatusReport
+    let night: NightShift
     let events: EventDesk
     let journal: EventJournal
     let traces: TraceDesk
@@ -48,6 +49,10 @@ struct ControlService: Sendable {
         case .statistics(let wanted)?: await statistics(wanted, into: &reply)
         case .events(let wanted)?: await events(wanted, into: &reply)
         case .exchange(let wanted)?: await exchange(wanted, peer, into: &reply)
+        case .lock(let wanted)?: await lock(wanted, peer, into: &reply)
+        case .lighting(let wanted)?: await lighting(wanted, into: &reply)
+        case .explain(let wanted)?: await explain(wanted, into: &reply)
+        case .faults(let wanted)?: await faults(wanted, into: &reply)
         case nil:
             reply.failure = Self.failure(
                 1, "the daemon does not know this request", "use the candela program of the same version as the daemon")

@@ -16,7 +16,7 @@ actor StatusReport {
     private let warnings: [String]
     private let devices: DeviceTable
     private let buses: BusDesk
-    private let lighting: LightingService
+    private let night: NightShift
     private let events: EventDesk
     private let outbox: Outbox
     private nonisolated let clock: GatewayClock
@@ -30,7 +30,7 @@ actor StatusReport {
 
     init(
         configuration: GatewayConfiguration, disabled: [DisabledPart], note: String, warnings: [String],
-        devices: DeviceTable, buses: BusDesk, lighting: LightingService, events: EventDesk, outbox: Outbox,
+        devices: DeviceTable, buses: BusDesk, night: NightShift, events: EventDesk, outbox: Outbox,
         clock: GatewayClock, started: BootInstant, outboxPath: String
     ) {
         self.configuration = configuration
@@ -39,7 +39,7 @@ actor StatusReport {
         self.warnings = warnings
         self.devices = devices
         self.buses = buses
-        self.lighting = lighting
+        self.night = night
         self.events = events
         self.outbox = outbox
         self.clock = clock
@@ -84,6 +84,8 @@ actor StatusReport {
         status.readOnly = configuration.isReadOnly
         status.configurationNote = note
         status.warnings = warnings
+        status.locks = lockMessages()
+        status.notes = NightShift.notes(of: configuration)
         let alarms = await events.alarms
         status.alarms = alarms.map { alarm in
             var made = ControlAlarm()
@@ -92,6 +94,7 @@ actor StatusReport {
             made.device = alarm.event.device ?? ""
             made.severity = alarm.event.severity.name
             made.since = clock.wall(alarm.since).description
+            made.maintenance = alarm.event.detail[EventDesk.maintenance] == .bool(true)
             made.detail =
                 alarm.event.detail["detail"]?.text ?? alarm.event.detail["reason"]?.text
                 ?? alarm.event.detail.description
@@ -128,6 +131,26 @@ actor StatusReport {
             && status.uplinks.allSatisfy { $0.state == "connected" }
             && status.devicesGood == status.devicesTotal
         return status
+    }
+
+    /// The locks in force, for people.
+    func lockMessages() -> [ControlLock] {
+        let now = clock.forLighting()
+        return night.locks.view.read { book in
+            book.all.map { lock in
+                var made = ControlLock()
+                made.target = lock.scope.target
+                made.scope = lock.scope.word
+                made.until = lock.until?.description ?? ""
+                made.since = lock.since?.description ?? ""
+                made.remainingS = UInt64(max(0, lock.remaining(now).components.seconds))
+                made.reason = lock.reason
+                made.by = lock.by
+                made.level = lock.level?.description ?? ""
+                made.devices = UInt64(book.devices(in: lock.scope).count)
+                return made
+            }
+        }
     }
 
     private func readingsPerSecond(_ now: BootInstant) async -> Double {
@@ -235,7 +258,7 @@ actor StatusReport {
         info.address = record.address
         info.state = record.condition.rawValue
         info.detail = record.detail
-        if info.detail.isEmpty, record.isLamp, let why = await lighting.explanation(of: record.name) {
+        if info.detail.isEmpty, record.isLamp, let why = await night.lighting.explanation(of: record.name) {
             info.detail = why
         }
         info.requests = record.requests

@@ -35,11 +35,14 @@ actor DeviceTable {
     /// Readings taken since the start, for the rate that `status` shows.
     private(set) var readingsTaken: UInt64 = 0
     private var descriptionListeners: [AsyncStream<Void>.Continuation] = []
+    /// What lamps, light sensors and feeder meters tell, for Lighting and the fault rules.
+    private let news: FieldNewsDesk?
 
     init(
         configuration: GatewayConfiguration, outbox: Outbox, buses: BusDesk, events: EventDesk, clock: GatewayClock,
-        log: Logger
+        news: FieldNewsDesk? = nil, log: Logger
     ) {
+        self.news = news
         self.outbox = outbox
         self.buses = buses
         self.events = events
@@ -144,6 +147,7 @@ actor DeviceTable {
         }
         if records[place].noteIdentity() { descriptionListeners.forEach { $0.yield() } }
         settle(place, at: last, since: first, in: &harvest)
+        if let news, news.wants(records[place].name) { news.hear(samples, of: records[place]) }
     }
 
     func deviceState(bus: String, _ state: DriverDeviceState) async {
@@ -164,9 +168,12 @@ actor DeviceTable {
         if state.lastAnswerBootNs > 0 {
             records[place].lastAnswer = BootInstant(nanoseconds: Int64(clamping: state.lastAnswerBootNs))
         }
-        guard before != condition else { return }
         let name = records[place].name
-        if condition == .offline, !portless.contains(bus) {
+        let isWatched = news?.watches(name) ?? false
+        if isWatched { news?.hear(state, of: records[place]) }
+        guard before != condition else { return }
+        // The fault rules tell of a lamp that does not answer: they know whether its feeder is on.
+        if condition == .offline, !portless.contains(bus), !isWatched {
             await events.raise(
                 "device:\(name)", kind: EventKind.deviceOffline, device: name,
                 detail: [

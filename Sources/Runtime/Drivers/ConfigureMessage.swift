@@ -20,7 +20,9 @@ public enum ConfigureMessage {
         message.checkOnly = checkOnly
         message.memories = memories
         let devices = configuration.devices(onBus: bus.name)
-        message.devices = devices.enumerated().map { index, device in make(device, index: UInt32(index)) }
+        message.devices = devices.enumerated().map { index, device in
+            make(device, in: configuration, index: UInt32(index))
+        }
         var sent: Set<String> = []
         for device in devices {
             guard let name = device.profile, sent.insert(name).inserted,
@@ -35,9 +37,13 @@ public enum ConfigureMessage {
         return message
     }
 
-    private static func make(_ device: DeviceConfiguration, index: UInt32) -> DriverDevice {
+    private static func make(
+        _ device: DeviceConfiguration, in configuration: GatewayConfiguration, index: UInt32
+    ) -> DriverDevice {
         var message = DriverDevice()
         message.index = index
+        message.fallbackPercent = fallback(of: device, in: configuration)?.description ?? ""
+        message.groups = device.groups
         message.name = device.name
         message.profile = device.profile ?? ""
         message.options = DriverNode(device.options)
@@ -60,6 +66,18 @@ public enum ConfigureMessage {
             message.points.append(request)
         }
         return message
+    }
+
+    /// What a lamp shows when nobody rules it: the fallback of the group that rules it; nil for a device in no lighting group.
+    ///
+    /// As Lighting chooses among several groups: the first with a calendar, or else the first.
+    static func fallback(of device: DeviceConfiguration, in configuration: GatewayConfiguration) -> ExactDecimal? {
+        let groups = (configuration.lighting?.groups ?? []).filter { device.groups.contains($0.name) }
+        return
+            (groups.first { if case .calendar = $0.schedule { true } else { false } }
+            ?? groups.first {
+                $0.schedule != .none
+            })?.fallback
     }
 
     /// Which points are read at which multiples of UTC: registers at the end of each of their periods.

@@ -11,17 +11,22 @@ actor EventDesk {
     private let households: Set<String>
     private let journal: EventJournal?
     private var book = AlarmBook()
+    /// Where somebody works: alarms from there are marked.
+    private let locks: LockView?
     /// Of a household's event these words of its detail stand in the log: none of them holds a value.
     private static let harmless: Set<String> = [
         "bus", "address", "detail", "reason", "because", "by", "action", "point", "epoch", "cause", "windows", "until",
+        maintenance,
     ]
     /// Ends each wait of ``changes()`` when the list of alarms changed.
     private var listeners: [AsyncStream<Void>.Continuation] = []
 
     /// - Parameter journal: keeps events for people on site.
     init(
-        households: Set<String> = [], outbox: Outbox, journal: EventJournal? = nil, clock: GatewayClock, log: Logger
+        households: Set<String> = [], outbox: Outbox, journal: EventJournal? = nil, locks: LockView? = nil,
+        clock: GatewayClock, log: Logger
     ) {
+        self.locks = locks
         self.households = households
         self.journal = journal
         self.outbox = outbox
@@ -29,7 +34,36 @@ actor EventDesk {
         self.log = log
     }
 
-    var alarms: [AlarmBook.Alarm] { book.list }
+    /// Those that hold now; `maintenance` stands in the detail of each that comes from where somebody works now.
+    var alarms: [AlarmBook.Alarm] {
+        book.list.map { AlarmBook.Alarm(event: marked($0.event), since: $0.since) }
+    }
+
+    /// The key in an alarm's detail that says that a lock covers its device or bus.
+    static let maintenance = "maintenance"
+
+    /// A lock began or ended: the list of alarms reads differently.
+    func marksChanged() { listeners.forEach { $0.yield() } }
+
+    private func marked(_ event: Event) -> Event {
+        guard let locks, case .object(let members) = event.detail else { return event }
+        let rest = members.filter { $0.key != Self.maintenance }
+        let detail = locks.isMaintenance(event) ? rest + [.init(Self.maintenance, true)] : rest
+        guard detail.count != members.count else { return event }
+        return Event(
+            id: event.id, kind: event.kind, device: event.device, point: event.point, severity: event.severity,
+            active: event.active, detail: .object(detail), occurred: event.occurred)
+    }
+
+    /// Conditions that the last run told and that still hold: they are put into the list and not told again.
+    func adopt(_ events: [Event]) {
+        for event in events where event.active == true {
+            _ = book.raise(
+                event.id, kind: event.kind, device: event.device, point: event.point, severity: event.severity,
+                detail: event.detail, at: clock.now())
+        }
+        listeners.forEach { $0.yield() }
+    }
 
     /// Ticks after each change of the list of alarms; several changes may make one tick.
     func changes() -> AsyncStream<Void> {
@@ -73,7 +107,7 @@ actor EventDesk {
             id, kind: kind, device: device, point: point, severity: severity, detail: detail, at: clock.now())
         guard let event else { return }
         listeners.forEach { $0.yield() }
-        await tell(event)
+        await tell(marked(event))
     }
 
     /// A condition ends; nothing happens when it does not hold.

@@ -11,25 +11,6 @@ import Telemetry
 /// Lighting goes first: it needs no uplink, no outbox and no other bus. Overrides are in the state store, and in memory
 /// when that cannot be written.
 actor LightingService {
-    /// What came of an order for one lamp.
-    enum Outcome: Sendable {
-        case done(DriverCommandDone)
-        /// Nothing had to be sent: the lamp stands at this level already.
-        case already(ExactDecimal)
-        case refused(String)
-
-        func result(id: String, device: String, at now: BootInstant) -> CommandResult {
-            switch self {
-            case .done(let done): CommandRouter.result(id: id, device: device, unit: "%", done, at: now)
-            case .already(let percent):
-                CommandResult(
-                    id: id, device: device, status: .verified, value: .number(percent), unit: "%", finished: now)
-            case .refused(let reason):
-                CommandResult(id: id, device: device, status: .rejected, reason: reason, finished: now)
-            }
-        }
-    }
-
     private static let storageKey = "lighting.overrides"
     /// A lamp's answer is waited for as long as its slowest fade takes (90.5 s) and its read-back.
     private static let orderLimit: Duration = .seconds(100)
@@ -43,17 +24,34 @@ actor LightingService {
     private let log: Logger
     /// Lamps of a read-only gateway or bus are never commanded.
     private let mayCommand: @Sendable (String) -> Bool
+    /// Hears of every order: what a lamp does is judged against it.
+    private let faults: FaultDesk?
+    /// Hears of every turn: what it feeds says that Lighting runs.
+    private let watchdog: LampWatchdogFeeder?
     /// The latest order to each lamp that has no answer yet: who ordered an override waits for it, whichever turn sent it.
     private var underWay: [String: (number: UInt64, answer: Task<Outcome, Never>)] = [:]
     private var orders: UInt64 = 0
     private var storedRevision: UInt64 = 0
     private var wake: AsyncStream<Void>.Continuation?
     private var isStopped = false
+    /// Lamps without mains, as their driver says.
+    private var dark: Set<String> = []
+    /// Lamps that said that their mains had been away, and were answered.
+    private var mainsSeen: Set<String> = []
+    /// When each lamp was last sent a level: what it said before does not speak against it.
+    private var ordered: [String: BootInstant] = [:]
+    /// What sensors and lamps said last.
+    private var inputs = LightingInputs()
+    /// How long a command waits for its turn in the stagger: a district of lamps at 8 per 100 ms.
+    private static let queueLimit: Duration = .seconds(10)
 
     init(
         plan: LightingPlan?, devices: DeviceTable, buses: BusDesk, events: EventDesk, state: StateStore?,
-        clock: GatewayClock, log: Logger, mayCommand: @escaping @Sendable (String) -> Bool
+        clock: GatewayClock, faults: FaultDesk? = nil, watchdog: LampWatchdogFeeder? = nil, log: Logger,
+        mayCommand: @escaping @Sendable (String) -> Bool
     ) {
+        self.faults = faults
+        self.watchdog = watchdog
         // Nothing is ordered before a lamp's bus runs; then its right level is its first.
         engine = plan.map { plan in
             var engine = LightingEngine(plan: plan)
@@ -73,6 +71,13 @@ actor LightingService {
     var ruledLamps: [String] { engine?.plan.lamps ?? [] }
 
     func rules(_ lamp: String) -> Bool { engine?.plan.isRuled(lamp) ?? false }
+
+    var plan: LightingPlan? { engine?.plan }
+
+    /// Everything that has a say in a lamp's level now; nil for a lamp that Lighting does not rule.
+    func explain(_ lamp: String) -> LampExplanation? {
+        engine?.explanation(of: lamp, clock: now(), inputs: inputs)
+    }
 
     /// The level that is right for a lamp now and why, for `status`.
     func explanation(of lamp: String) -> String? {
@@ -100,7 +105,8 @@ actor LightingService {
         wake = continuation
         while !Task.isCancelled, !isStopped {
             await turn()
-            let pause = min(engine?.nextWake(after: now()) ?? .seconds(60), .seconds(1))
+            // A second at most: the watchdog's food, and a clock that was set meanwhile.
+            let pause = engine?.nextWake(after: now(), atMost: .seconds(1)) ?? .seconds(1)
             let timer = Task {
                 // A cancelled timer must not wake anybody: the next turn would cancel its own at once, for ever.
                 guard (try? await Task.sleep(for: max(pause, .milliseconds(20)))) != nil else { return }
@@ -114,12 +120,13 @@ actor LightingService {
 
     private func turn() async {
         sendDue()
+        watchdog?.turned()
         await store()
     }
 
     /// Sends every order that is due; none waits for another.
     private func sendDue() {
-        for order in engine?.tick(now()) ?? [] {
+        for order in engine?.tick(now(), inputs: inputs) ?? [] {
             orders += 1
             let number = orders
             let answer = Task { await self.send(order, number: number) }
@@ -146,6 +153,8 @@ actor LightingService {
         command.value = DriverValue(.number(order.percent))
         command.priority = order.priority == .person ? .person : .schedule
         command.fadeMs = UInt64(max(0, order.fade?.wholeMilliseconds ?? 0))
+        ordered[order.lamp] = clock.now()
+        await faults?.commanded(lamp: order.lamp, percent: order.percent, fade: order.fade)
         let done = await buses.command(command, bus: device.configuration.bus, within: Self.orderLimit)
         let isLatest = isLatest(order, number)
         switch done.outcome {
@@ -169,65 +178,195 @@ actor LightingService {
 
     /// The lamps may stand at any level: the right one is sent.
     func back(lamps: [String]) {
+        // Which of them have no mains is told anew.
+        dark.subtract(lamps)
         for lamp in lamps where mayCommand(lamp) { engine?.lampBack(lamp) }
         wake?.yield()
     }
 
     // MARK: - Overrides
 
-    func override(_ lamp: String, percent: ExactDecimal, for duration: Duration?, by author: String) async -> Outcome {
-        guard engine != nil else { return .refused("notUnderCalendar") }
+    /// Sets lamps to a level above their program, in one go: orders of one turn go out together, so that a driver can make one
+    /// frame of them.
+    ///
+    /// - Returns: what came of it, by lamp.
+    func override(
+        _ lamps: [String], percent: ExactDecimal, for duration: Duration?, by author: String
+    ) async -> [String: Outcome] {
+        guard engine != nil else { return Self.all(lamps, .refused("notUnderCalendar")) }
         let clock = now()
         do {
-            try engine?.override(lamps: [lamp], percent: percent, duration: duration, author: author, clock: clock)
+            try engine?.override(
+                lamps: lamps, percent: percent, duration: duration, author: author, clock: clock)
         } catch {
-            return .refused("\(error.code.rawValue): \(error.explanation)")
+            return Self.all(lamps, .refused("\(error.code.rawValue): \(error.explanation)"))
         }
-        let until = engine?.overrides.first { $0.lamp == lamp }?.until
+        let placed = (engine?.overrides ?? []).filter { lamps.contains($0.lamp) }
+        sendDue()
         await store()
         await events.tell(
-            Event(
-                kind: EventKind.override, device: lamp, severity: .info,
-                detail: [
-                    "percent": .number(percent), "by": .string(author),
-                    "until": until.map { .string($0.description) } ?? .null,
-                ], occurred: clock.uptime))
-        return await settle(lamp)
+            placed.map { override in
+                Event(
+                    kind: EventKind.override, device: override.lamp, severity: .info,
+                    detail: [
+                        "percent": .number(percent), "by": .string(author),
+                        "until": override.until.map { .string($0.description) } ?? .null,
+                    ], occurred: clock.uptime)
+            })
+        return await settle(lamps)
     }
 
-    func release(_ lamp: String, by author: String) async -> Outcome {
-        guard let released = engine?.release(lamps: [lamp]) else { return .refused("notUnderCalendar") }
+    /// Gives lamps back to their calendar.
+    func release(_ lamps: [String], by author: String) async -> [String: Outcome] {
+        guard let released = engine?.release(lamps: lamps) else { return Self.all(lamps, .refused("notUnderCalendar")) }
+        sendDue()
         if !released.isEmpty {
             await store()
+            let now = clock.now()
             await events.tell(
-                Event(
-                    kind: EventKind.override, device: lamp, severity: .info,
-                    detail: ["released": true, "by": .string(author)], occurred: clock.now()))
+                released.sorted().map {
+                    Event(
+                        kind: EventKind.override, device: $0, severity: .info,
+                        detail: ["released": true, "by": .string(author)], occurred: now)
+                })
         }
-        return await settle(lamp)
+        return await settle(lamps)
     }
 
-    /// Sends what is due now; waits for the answer of this one lamp.
-    private func settle(_ lamp: String) async -> Outcome {
+    private static func all(_ lamps: [String], _ outcome: Outcome) -> [String: Outcome] {
+        Dictionary(lamps.map { ($0, outcome) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Sends what is due now; waits for the answers of these lamps.
+    private func settle(_ lamps: [String]) async -> [String: Outcome] {
         sendDue()
-        if let own = underWay[lamp] { return await own.answer.value }
-        if let status = engine?.status(of: lamp) {
+        var outcomes: [String: Outcome] = [:]
+        // Each is under way already: waiting for them in turn costs nothing.
+        for lamp in lamps { outcomes[lamp] = await settle(lamp) }
+        return outcomes
+    }
+
+    private func settle(_ lamp: String) async -> Outcome {
+        // An order that turns a lamp on may stand in the queue that keeps inrush bounded.
+        let deadline = clock.now().advanced(by: Self.queueLimit)
+        while true {
+            if let own = underWay[lamp] { return await own.answer.value }
+            guard let status = engine?.status(of: lamp) else { return .refused("notUnderCalendar") }
             if status.isLost {
                 return .refused("busDown: the lamp's bus does not run; the level is sent when it is back")
             }
             let right = engine?.level(for: lamp, clock: now())?.percent
             if let percent = status.confirmed, right == nil || right == percent { return .already(percent) }
+            guard status.failures == 0, clock.now() < deadline, !isStopped else { break }
+            try? await Task.sleep(for: .milliseconds(50))
+            sendDue()
         }
         return .refused("pending: an order to this lamp has failed and is repeated")
     }
 
-    private func now() -> LightingClock {
-        let status = clock.status()
-        let uptime = clock.now()
-        return LightingClock(
-            utc: UTCInstant(nanoseconds: uptime.nanoseconds + status.offset), uptime: uptime,
-            isTrusted: status.isTrusted)
+    // MARK: - Locks
+
+    /// Schedules leave these lamps alone from now on, or bring them to the lock's level.
+    func hold(lamps: [String], by lock: Lock) {
+        let now = now()
+        // The lock itself ends in good time; this is its end even if nobody tells Lighting.
+        let until = now.uptime.advanced(by: lock.remaining(now))
+        do {
+            try engine?.hold(lamps: lamps, percent: lock.level, until: until, reason: lock.reason, by: lock.by)
+        } catch {
+            log.error("locked lamps are not held: \(error)")
+        }
+        wake?.yield()
     }
+
+    /// They go back to what is right; whoever worked there may have left them at any level.
+    func unhold(lamps: [String]) {
+        engine?.unhold(lamps: lamps)
+        for lamp in lamps where engine?.status(of: lamp)?.isLost == false { engine?.lampBack(lamp) }
+        wake?.yield()
+    }
+
+    // MARK: - What the field says
+
+    func hear(_ news: FieldNews) {
+        guard let engine else { return }
+        var isHeard = noteMains(news)
+        for value in news.values {
+            guard let read = value.sample.value else { continue }
+            if value.point == "operating_hours", let hours = read.number, engine.plan.isRuled(news.device) {
+                inputs.note(operatingHours: hours, of: news.device)
+            }
+            let name = "\(news.device).\(value.point)"
+            guard engine.plan.inputs.contains(name) else { continue }
+            inputs.note(name, read, isGood: value.sample.quality.grade != .bad, at: value.sample.acquired)
+            isHeard = true
+        }
+        if isHeard { wake?.yield() }
+    }
+
+    /// A lamp without mains is sent nothing; one whose mains came back stands at its power-on level and is sent the right one.
+    ///
+    /// - Returns: whether something is to be sent.
+    private func noteMains(_ news: FieldNews) -> Bool {
+        let lamp = news.device
+        guard rules(lamp), mayCommand(lamp) else { return false }
+        if news.values.contains(where: { $0.sample.quality.reason == .notPowered }) {
+            if dark.insert(lamp).inserted { engine?.lampLost(lamp) }
+            return false
+        }
+        guard let answer = news.values.first(where: { $0.sample.quality.grade != .bad }) else { return false }
+        // The gear says so until it is sent a level: the first time counts.
+        let cycled = news.values.contains { $0.point == "power_cycled" && $0.sample.value == .flag(true) }
+        let isNews = cycled ? mainsSeen.insert(lamp).inserted : false
+        if !cycled, news.values.contains(where: { $0.point == "power_cycled" }) { mainsSeen.remove(lamp) }
+        guard dark.remove(lamp) != nil || isNews, answer.sample.acquired > lastOrder(lamp) else { return false }
+        engine?.lampBack(lamp)
+        return true
+    }
+
+    private func lastOrder(_ lamp: String) -> BootInstant { ordered[lamp] ?? BootInstant(nanoseconds: 0) }
+
+    // MARK: - A lasting stop
+
+    /// Brings every lamp to its group's fallback, because nobody will rule it from now on. Locked lamps and lamps that cannot be
+    /// reached are left alone. Nothing is ordered afterwards.
+    ///
+    /// - Returns: how many took it, of how many.
+    func standDown(within limit: Duration) async -> (took: Int, of: Int) {
+        isStopped = true
+        wake?.yield()
+        guard let engine else { return (0, 0) }
+        let held = Set(engine.heldLamps.map(\.lamp))
+        let orders = engine.fallbackOrders().filter { order in
+            mayCommand(order.lamp) && !held.contains(order.lamp) && engine.status(of: order.lamp)?.isLost == false
+        }
+        var took = 0
+        await withTaskGroup(of: Bool?.self) { group in
+            for order in orders {
+                self.orders += 1
+                let number = self.orders
+                group.addTask {
+                    if case .done(let done) = await self.send(order, number: number) {
+                        return [.verified, .applied].contains(done.outcome)
+                    }
+                    return false
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                return nil
+            }
+            var open = orders.count
+            while open > 0, let answer = await group.next(), let answer {
+                open -= 1
+                if answer { took += 1 }
+            }
+            group.cancelAll()
+        }
+        return (took, orders.count)
+    }
+
+    private func now() -> LightingClock { clock.forLighting() }
 
     private func restore() async {
         guard let state, let bytes = try? await state.value(key: Self.storageKey),

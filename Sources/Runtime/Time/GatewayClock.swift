@@ -1,4 +1,5 @@
 import CLinux
+import Lighting
 import Normalization
 import Synchronization
 public import Telemetry
@@ -175,5 +176,16 @@ public final class GatewayClock: Sendable {
     /// The boot time of a moment in UTC, by the system clock.
     public func bootInstant(of instant: UTCInstant) -> BootInstant {
         BootInstant(nanoseconds: instant.nanoseconds - clocks.wallTime().nanoseconds + clocks.bootTime().nanoseconds)
+    }
+}
+
+extension GatewayClock {
+    /// The same for Lighting, which has no clock of its own.
+    func forLighting() -> LightingClock {
+        let status = status()
+        let uptime = now()
+        return LightingClock(
+            utc: UTCInstant(nanoseconds: uptime.nanoseconds + status.offset), uptime: uptime,
+            isTrusted: status.isTrusted)
     }
 }

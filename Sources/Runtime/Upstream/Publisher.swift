@@ -18,6 +18,7 @@ actor Publisher {
     private let clock: GatewayClock
     private let started: BootInstant
     private let notices: [String]
+    private let locks: LockView
     private let log: Logger
     private var uplinks: [AssembledUplink] = []
     private(set) var revision: String?
@@ -25,8 +26,10 @@ actor Publisher {
 
     init(
         configuration: GatewayConfiguration, devices: DeviceTable, buses: BusDesk, events: EventDesk, outbox: Outbox,
-        state: StateStore, clock: GatewayClock, started: BootInstant, notices: [String], log: Logger
+        state: StateStore, clock: GatewayClock, started: BootInstant, notices: [String], locks: LockView,
+        log: Logger
     ) {
+        self.locks = locks
         self.configuration = configuration
         self.devices = devices
         self.buses = buses
@@ -77,7 +80,8 @@ actor Publisher {
                     batches: $0.stored.values.reduce(0) { $0 + $1.batches }, bytes: $0.bytesUsed,
                     limitBytes: $0.bytesLimit)
             },
-            alarms: await events.alarms.count, readOnly: configuration.isReadOnly, notices: notices
+            alarms: await events.alarms.count, readOnly: configuration.isReadOnly, notices: notices,
+            extra: locks.all.isEmpty ? [] : [.init("locks", .array(locks.all.map(\.detail)))]
         ).document()
     }
 

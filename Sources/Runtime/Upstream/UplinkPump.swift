@@ -31,6 +31,8 @@ actor UplinkPump {
     private(set) var isConnected = false
     private(set) var detail = "not connected yet"
     private(set) var acknowledgedReadings: UInt64 = 0
+    private var spreading: Task<Void?, Never>?
+    private var isCalledOff = false
     private var position = DeliveryPosition.start
     private var nextToken: UInt64 = 0
     private var outstanding: [UInt64: Outstanding] = [:]
@@ -61,7 +63,10 @@ actor UplinkPump {
     var inFlight: Int { outstanding.count }
 
     /// Pumps until the uplink's events end.
-    func run() async {
+    ///
+    /// - Parameter delay: before the first attempt to connect, so that a district whose power returns does not meet its head-end at once.
+    func run(after delay: Duration = .zero) async {
+        guard await waited(delay) else { return }
         uplink.start()
         let commits = await outbox.commits()
         await withDiscardingTaskGroup { group in
@@ -73,6 +78,24 @@ actor UplinkPump {
             group.cancelAll()
         }
         await storeAcknowledgements()
+    }
+
+    /// A wait for the first attempt to connect ends, and none follows: the gateway stops.
+    func callOff() {
+        isCalledOff = true
+        spreading?.cancel()
+    }
+
+    /// - Returns: false when it was called off meanwhile.
+    private func waited(_ delay: Duration) async -> Bool {
+        if delay > .zero, !isCalledOff {
+            detail = "first attempt in at most \(delay.components.seconds + 1) s, at random within connect_spread"
+            let wait = Task { try? await Task.sleep(for: delay) }
+            spreading = wait
+            await wait.value
+            spreading = nil
+        }
+        return !isCalledOff
     }
 
     /// Waits until everything stored is acknowledged; at most `limit`, and not without a connection.

@@ -33,18 +33,27 @@ final class GatewayProcess: Sendable {
 
     @discardableResult
     func start() throws -> ChildProcess {
+        // Boards of a test's own stand in its folder.
+        let boards = folder("boards")
         let started = try ChildProcess(
             Project.program("candelad"),
             [
                 "--config", configurationPath, "--state-dir", stateDirectory, "--socket", socket,
                 "--drivers", Project.root + "/Drivers",
-            ], environment: environment, directory: Project.root)
+            ] + (TestFiles.exists(boards) ? ["--boards", boards] : []), environment: environment,
+            directory: Project.root)
         current.withLock { $0 = started }
         return started
     }
 
     /// As a power cut does it, but for what the kernel still writes.
     func kill() async throws { try await end(SIGKILL) }
+
+    /// As `systemctl restart` does it: a stop in good order that another start follows.
+    @discardableResult
+    func stopForRestart(within limit: Duration = .seconds(20)) async throws -> Int32 {
+        try await end(SIGUSR1, within: limit)
+    }
 
     /// As `systemctl stop` does it; gives the exit status.
     @discardableResult

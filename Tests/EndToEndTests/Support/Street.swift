@@ -83,7 +83,7 @@ final class Street: Sendable {
 
     /// Ends the daemon in good order, starts it over the same state, and waits until it is online again.
     func restart() async throws {
-        try await gateway.terminate()
+        try await gateway.stopForRestart()
         let seen = headEnd.messages.count
         try gateway.start()
         try await online(after: seen)
