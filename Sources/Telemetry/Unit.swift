@@ -34,7 +34,8 @@ public struct Unit: Sendable, Hashable {
         Unit("Pa", "Pa"), Unit("kPa", "Pa", 3), Unit("bar", "Pa", 5), Unit("mbar", "Pa", 2), Unit("MPa", "Pa", 6),
         Unit("deg", "deg"),
         Unit("s", "s"), Unit("ms", "s", -3), Unit("min", "min"), Unit("h", "h"), Unit("d", "d"),
-        Unit("%", "1", -2), Unit("1", "1"), Unit("lx", "lx"), Unit("lm", "lm"), Unit("m/s", "m/s"), Unit("m", "m"), Unit("mm", "m", -3),
+        Unit("%", "1", -2), Unit("1", "1"), Unit("lx", "lx"), Unit("lm", "lm"), Unit("m/s", "m/s"), Unit("m", "m"),
+        Unit("mm", "m", -3),
         Unit("A.h", "A.h"), Unit("Ohm", "Ohm"), Unit("dB", "dB"), Unit("[ppm]", "1", -6),
     ]
 

@@ -43,7 +43,8 @@ import Testing
         let typed = Self.events.filter { if case .deviceInstance = $0.0.source { false } else { true } }
         let lines = try Python.run(script, input: typed.map { "\($0.1)\n" }.joined())
             .split(separator: "\n").map(String.init)
-        #expect(lines == ["OccupancyEvent 5 - - -", "LightEvent - - 7 -", "LightEvent - 1 - -", "OccupancyEvent - - - 9"])
+        #expect(
+            lines == ["OccupancyEvent 5 - - -", "LightEvent - - 7 -", "LightEvent - 1 - -", "OccupancyEvent - - - 9"])
     }
 
     private static func sensor(
@@ -137,7 +138,7 @@ import Testing
         Self.run(watch, field, for: .seconds(3))
         field.bus.sensors[0].isSilent = true
         Self.run(watch, field, for: .seconds(60))
-        #expect(outlet.all.samples.map(\.sample.quality) .filter { $0 == .bad(.communication) }.count <= 1)
+        #expect(outlet.all.samples.map(\.sample.quality).filter { $0 == .bad(.communication) }.count <= 1)
         field.bus.sensors[0].isSilent = false
         Self.run(watch, field, for: .seconds(30))
         #expect(outlet.all.samples.last?.sample.quality == .good)
@@ -150,7 +151,8 @@ import Testing
         Self.run(watch, field, for: .seconds(3))
         #expect(
             outlet.all.states.last?.detail
-                == "instance 0 of control device 5 is a occupancy sensor, not a light sensor: correct instance or profile")
+                == "instance 0 of control device 5 is a occupancy sensor, not a light sensor: correct instance or profile"
+        )
         #expect(outlet.all.samples.allSatisfy { $0.sample.value == nil })
     }
 }

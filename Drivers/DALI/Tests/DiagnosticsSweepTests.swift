@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct DiagnosticsSweepTests {
     private static let points = [
-        "level", "on", "active_energy", "active_power", "operating_hours", "lamp_starts", "supply_voltage", "temperature",
+        "level", "on", "active_energy", "active_power", "operating_hours", "lamp_starts", "supply_voltage",
+        "temperature",
         "lamp_open_circuit", "lamp_temperature", "rated_power", "luminaire_identification", "led_open_circuit",
         "colour_temperature",
     ]

@@ -96,7 +96,8 @@ import Testing
     @Test func `values that somebody else froze and left are uncertain`() throws {
         let field = Self.field()
         _ = field.perform([
-            .special(.dataTransferRegister1, 202, priority: .user), .special(.dataTransferRegister0, 2, priority: .user),
+            .special(.dataTransferRegister1, 202, priority: .user),
+            .special(.dataTransferRegister0, 2, priority: .user),
             .gear(Self.address, .enableWriteMemory, priority: .user),
             .special(.writeMemoryLocationNoReply, 0xAA, priority: .user),
         ])

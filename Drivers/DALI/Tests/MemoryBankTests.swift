@@ -12,44 +12,46 @@ import Testing
         return field
     }
 
-    @Test(arguments: [
-        (202, "active_energy", [0xFD, 0, 0, 0, 0x12, 0xD6, 0x87], "1234.567"),
-        (202, "active_energy", [0x06, 0, 0, 0, 0, 0, 1], "1000000"),
-        (202, "active_energy", [0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFD], "281474976710653"),
-        (202, "active_power", [0xFF, 0, 0, 1, 0xA4], "42"),
-        (205, "supply_voltage", [0x08, 0xFC], "230"),
-        (205, "power_factor", [95], "0.95"),
-        (205, "temperature", [0], "-60"),
-        (205, "temperature", [0xFD], "193"),
-        (206, "current", [0x02, 0x5E], "0.606"),
-        (207, "useful_life", [100], "100000"),
-        (0, "firmware_version", [1, 2], "1.2"),
-        (0, "part_102_version", [0x08], "2.0"),
-        (0, "identification_number", [0xFF, 0, 0, 0, 0, 0, 0, 1], "18374686479671623681"),
-        (206, "open_circuit", [1], "true"),
-        (1, "luminaire_identification", [0x52, 0x32, 0], "R2"),
-    ] as [(UInt8, String, [UInt8], String)])
+    @Test(
+        arguments: [
+            (202, "active_energy", [0xFD, 0, 0, 0, 0x12, 0xD6, 0x87], "1234.567"),
+            (202, "active_energy", [0x06, 0, 0, 0, 0, 0, 1], "1000000"),
+            (202, "active_energy", [0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFD], "281474976710653"),
+            (202, "active_power", [0xFF, 0, 0, 1, 0xA4], "42"),
+            (205, "supply_voltage", [0x08, 0xFC], "230"),
+            (205, "power_factor", [95], "0.95"),
+            (205, "temperature", [0], "-60"),
+            (205, "temperature", [0xFD], "193"),
+            (206, "current", [0x02, 0x5E], "0.606"),
+            (207, "useful_life", [100], "100000"),
+            (0, "firmware_version", [1, 2], "1.2"),
+            (0, "part_102_version", [0x08], "2.0"),
+            (0, "identification_number", [0xFF, 0, 0, 0, 0, 0, 0, 1], "18374686479671623681"),
+            (206, "open_circuit", [1], "true"),
+            (1, "luminaire_identification", [0x52, 0x32, 0], "R2"),
+        ] as [(UInt8, String, [UInt8], String)])
     func `a field reads as the standard says`(_ bank: UInt8, _ name: String, _ bytes: [UInt8], _ text: String) {
         let (value, quality) = Self.field(bank, name).decode(bytes)
         #expect(value?.description == text)
         #expect(quality == .good)
     }
 
-    @Test(arguments: [
-        // FFh is 10^-1 as a scale: only the number has a TMASK.
-        (202, "active_energy", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE], .deviceReported),
-        (202, "active_energy", [0x07, 0, 0, 0, 0, 0, 1], .outOfRange),
-        (202, "active_energy", [0xF9, 0, 0, 0, 0, 0, 1], .outOfRange),
-        (202, "active_energy", [0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], .outOfRange),
-        (205, "supply_voltage", [0xFF, 0xFF], .notSupported),
-        (205, "supply_voltage", [0xFF, 0xFE], .deviceReported),
-        (205, "power_factor", [101], .outOfRange),
-        (206, "open_circuit", [0xFF], .notSupported),
-        (206, "open_circuit", [2], .outOfRange),
-        (0, "part_103_version", [0xFF], .notSupported),
-        (1, "luminaire_identification", [0xC3, 0xA4, 0], .outOfRange),
-        (1, "luminaire_identification", [0xFF, 0xFF, 0xFF], .notSupported),
-    ] as [(UInt8, String, [UInt8], Quality.Reason)])
+    @Test(
+        arguments: [
+            // FFh is 10^-1 as a scale: only the number has a TMASK.
+            (202, "active_energy", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE], .deviceReported),
+            (202, "active_energy", [0x07, 0, 0, 0, 0, 0, 1], .outOfRange),
+            (202, "active_energy", [0xF9, 0, 0, 0, 0, 0, 1], .outOfRange),
+            (202, "active_energy", [0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], .outOfRange),
+            (205, "supply_voltage", [0xFF, 0xFF], .notSupported),
+            (205, "supply_voltage", [0xFF, 0xFE], .deviceReported),
+            (205, "power_factor", [101], .outOfRange),
+            (206, "open_circuit", [0xFF], .notSupported),
+            (206, "open_circuit", [2], .outOfRange),
+            (0, "part_103_version", [0xFF], .notSupported),
+            (1, "luminaire_identification", [0xC3, 0xA4, 0], .outOfRange),
+            (1, "luminaire_identification", [0xFF, 0xFF, 0xFF], .notSupported),
+        ] as [(UInt8, String, [UInt8], Quality.Reason)])
     func `what is no value has a reason`(_ bank: UInt8, _ name: String, _ bytes: [UInt8], _ reason: Quality.Reason) {
         let (value, quality) = Self.field(bank, name).decode(bytes)
         #expect(value == nil)

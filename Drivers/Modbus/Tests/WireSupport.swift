@@ -1,10 +1,10 @@
 import CLinux
-import DriverKit
 import DriverProtocol
 import Glibc
 import Synchronization
 import Telemetry
 
+import struct DriverKit.HostAddress
 import struct DriverKit.NamedThread
 
 @testable import ModbusDriver

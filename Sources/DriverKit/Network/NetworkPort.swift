@@ -69,7 +69,9 @@ public final class NetworkPort {
             guard rest.isEmpty || Self.wait(socket, POLLOUT, until: deadline) else {
                 throw SerialPortError(
                     code: .stuck, path: summary,
-                    description: "\(summary) took only \(bytes.count - rest.count) of \(bytes.count) bytes in time: check the network")
+                    description:
+                        "\(summary) took only \(bytes.count - rest.count) of \(bytes.count) bytes in time: check the network"
+                )
             }
         }
     }
@@ -77,7 +79,8 @@ public final class NetworkPort {
     private func gone(_ code: Int32) -> SerialPortError {
         SerialPortError(
             code: .gone, path: summary, errno: code,
-            description: "\(summary): \(StreamSocket.words(code)); it serves one master at a time, so see whether another program is"
+            description:
+                "\(summary): \(StreamSocket.words(code)); it serves one master at a time, so see whether another program is"
                 + " connected to it, and check its power and network")
     }
 

@@ -90,7 +90,8 @@ final class SweepField: SweepBench {
         while clock.now < end {
             switch sweep.next(self) {
             case .exchange(let requests): sweep.received(perform(requests), self)
-            case .idle(let until): clock.advance(to: min(end, max(until ?? end, clock.now.advanced(by: .milliseconds(1)))))
+            case .idle(let until):
+                clock.advance(to: min(end, max(until ?? end, clock.now.advanced(by: .milliseconds(1)))))
             }
         }
     }

@@ -14,7 +14,8 @@ public final class TCPChannel: DALIChannel {
     public init(path: String) throws(SerialPortError) {
         guard let host = Self.host(of: path, standardPort: Self.standardPort) else {
             throw SerialPortError(
-                code: .unsupported, path: path, description: "\(path) is no network port; one is tcp://192.168.1.241:23")
+                code: .unsupported, path: path, description: "\(path) is no network port; one is tcp://192.168.1.241:23"
+            )
         }
         port = try NetworkPort(host)
     }

@@ -170,7 +170,8 @@ struct ColourCommand: GearRun {
 
     private mutating func arrive(_ value: UInt16, gear: inout Gear, at now: BootInstant, note: String) {
         if let kelvin = ColourTemperature.kelvin(mirek: value) {
-            let samples = gear.samples({ $0 == .colourTemperature }, at: now, all: true) { _ in (.number(kelvin), .good) }
+            let samples = gear.samples({ $0 == .colourTemperature }, at: now, all: true) { _ in (.number(kelvin), .good)
+            }
             done.samples = DriverSamples(device: gear.index, samples: samples)
             done.readBack = DriverValue(.number(kelvin))
         }

@@ -64,11 +64,12 @@ extension Sensor {
             return value.integer(in: setting.range).map { Wish(setting: setting, value: UInt8($0)) }
         case .duration(let unit):
             let longest = unit * setting.range.upperBound
-            guard let wanted = value.duration(in: .zero ... longest) else { return nil }
+            guard let wanted = value.duration(in: .zero...longest) else { return nil }
             let (count, rest) = wanted.wholeMilliseconds.quotientAndRemainder(dividingBy: unit.wholeMilliseconds)
             guard rest == 0, let byte = UInt8(exactly: count) else {
                 value.error(
-                    "\(value.written) is not counted in steps of \(unit.wholeMilliseconds) ms, as sensors keep \(setting.name)")
+                    "\(value.written) is not counted in steps of \(unit.wholeMilliseconds) ms, as sensors keep \(setting.name)"
+                )
                 return nil
             }
             return Wish(setting: setting, value: byte)

@@ -21,7 +21,8 @@ struct BusConfiguration {
     static let busOptions: [DriverOptionDescription] = [
         option("interface", InterfaceKind.all.map(\.name).joined(separator: "|"), "luba", "kind of DALI interface"),
         option(
-            "baud", "number", "", "speed of the serial line to the interface, bit/s; without it the vendor's of its kind"),
+            "baud", "number", "",
+            "speed of the serial line to the interface, bit/s; without it the vendor's of its kind"),
     ]
 
     static let deviceOptions: [DriverOptionDescription] =
@@ -107,7 +108,8 @@ struct BusConfiguration {
 
     /// The path with the vendor's port where a network address has none.
     private static func port(_ path: String, _ kind: InterfaceKind) -> String {
-        kind.networkPort.flatMap { TCPChannel.host(of: path, standardPort: $0) }.map { TCPChannel.scheme + "\($0)" } ?? path
+        kind.networkPort.flatMap { TCPChannel.host(of: path, standardPort: $0) }.map { TCPChannel.scheme + "\($0)" }
+            ?? path
     }
 
     /// A serial device for every kind; for those with a network socket also `tcp://HOST` with the vendor's port, or
@@ -127,7 +129,8 @@ struct BusConfiguration {
                 "the port of a \(kind.name) interface is a serial device such as /dev/ttyUSB0 or tcp://HOST:PORT as"
                     + " tcp://192.168.1.241:\(standardPort), not \"\(port.prefix(80))\"", at: NodePlace(.bus))
         } else if hasBaud {
-            diagnostics.error("\(port) is a network port; baud belongs to a serial line", at: NodePlace(.bus).appending("baud"))
+            diagnostics.error(
+                "\(port) is a network port; baud belongs to a serial line", at: NodePlace(.bus).appending("baud"))
         }
     }
 

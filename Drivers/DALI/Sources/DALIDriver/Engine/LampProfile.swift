@@ -126,7 +126,8 @@ extension LampProfile.Kind {
         let nearest = NearestKey.find(key, in: points).map { "did you mean \($0)?" }
         // The list of a lamp's points is long: the driver's page has it.
         let others =
-            points.count > 10 ? "see the table of points in the driver's page" : "it has \(points.joined(separator: ", "))"
+            points.count > 10
+            ? "see the table of points in the driver's page" : "it has \(points.joined(separator: ", "))"
         return "\(what) has no point \(key.prefix(60)); " + (nearest ?? others)
     }
 }

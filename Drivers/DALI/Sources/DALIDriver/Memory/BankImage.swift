@@ -16,7 +16,9 @@ struct BankImage: Sendable, Hashable {
     /// MASK (the gear does not have or know it) and a location without an answer are bad `notSupported`; TMASK (temporarily
     /// unavailable) is bad `deviceReported`; a number beyond its range is bad `outOfRange`.
     func read(_ field: BankField) -> (value: Value?, quality: Quality) {
-        guard field.locations.upperBound <= lastLocation || field.coding == .text else { return (nil, .bad(.notSupported)) }
+        guard field.locations.upperBound <= lastLocation || field.coding == .text else {
+            return (nil, .bad(.notSupported))
+        }
         var raw: [UInt8] = []
         for location in field.locations {
             guard let byte = bytes[location] else {

@@ -1,5 +1,5 @@
-internal import DriverKit
 internal import CLinux
+internal import DriverKit
 internal import Glibc
 
 /// Which connections a bus of hosts has, and which device uses which.
