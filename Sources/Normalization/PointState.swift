@@ -6,10 +6,21 @@ struct PointState: Sendable {
     private(set) var latestQuality: Quality?
     private(set) var latestAcquired: BootInstant?
 
-    private var reportedValue: Value?
     private var reportedQuality: Quality?
-    private var reportedAcquired: BootInstant?
-    private var reportedEpoch: UInt32 = 0
+    /// Of a point with a threshold only: most have none, and a gateway has tens of thousands of points.
+    private var reported: Reported?
+
+    private final class Reported: Sendable {
+        let value: Value?
+        let acquired: BootInstant
+        let epoch: UInt32
+
+        init(value: Value?, acquired: BootInstant, epoch: UInt32) {
+            self.value = value
+            self.acquired = acquired
+            self.epoch = epoch
+        }
+    }
 
     /// Notes a good value of a point without threshold, which is always reported.
     @inline(__always)
@@ -33,10 +44,8 @@ struct PointState: Sendable {
             latestAcquired = moment
         }
         guard isReportable(value, quality: quality, at: moment, epoch: epoch, rule: rule) else { return false }
-        reportedValue = value
         reportedQuality = quality
-        reportedAcquired = moment
-        reportedEpoch = epoch
+        if rule.threshold != nil { reported = Reported(value: value, acquired: moment, epoch: epoch) }
         return true
     }
 
@@ -46,9 +55,9 @@ struct PointState: Sendable {
         guard let reportedQuality, reportedQuality == quality else { return true }
         // Bad with the same reason was said already; repeating it would stamp old news freshly.
         if quality.grade == .bad { return false }
-        guard rule.threshold != nil, epoch == reportedEpoch, let reportedAcquired else { return true }
-        if rule.isChange(from: reportedValue, to: value) { return true }
+        guard rule.threshold != nil, let reported, epoch == reported.epoch else { return true }
+        if rule.isChange(from: reported.value, to: value) { return true }
         guard let longest = rule.reportAtLeast else { return false }
-        return moment.duration(since: reportedAcquired) >= longest
+        return moment.duration(since: reported.acquired) >= longest
     }
 }

@@ -35,10 +35,10 @@ public actor Outbox {
 
     /// A failing disk is tried again after this: soon enough for a remounted card, rare enough not to hang every call in a busy timeout.
     static let retryDelay = Duration.seconds(2)
-    /// Full batches wait for each other this long, on a gateway that fills them faster: nobody's head-end notices a tenth of a second.
-    static let commitSpacing = Duration.milliseconds(100)
+    /// Full batches wait for each other this long, on a gateway that fills them faster: nobody's head-end notices a quarter of a second.
+    static let commitSpacing = Duration.milliseconds(250)
     /// So many full batches are committed at once whatever the time; what waits in memory stays small.
-    static let mostBatchesTogether = 5
+    static let mostBatchesTogether = 12
     /// Acknowledgements wait at most this long for a commit to ride on; a crash before only repeats what was sent.
     static let longestAcknowledgementDelay = Duration.seconds(1)
     /// Gaps are declared at once, then at most this often, so that neighbours merge while retention goes on.

@@ -84,9 +84,10 @@ public actor Gateway {
         SmallFile.makeFolder(places.stateDirectory)
         let keeper = ConfigurationKeeper(
             path: places.configuration, driverFolders: places.driverFolders, boardFolders: places.boardFolders)
-        let choice: ConfigurationKeeper.Choice
+        var choice: ConfigurationKeeper.Choice
         do {
             choice = try keeper.choose(stateDirectory: places.stateDirectory)
+            choice.dropTrees()
         } catch {
             throw .configuration(error.diagnostics)
         }

@@ -36,7 +36,7 @@ final class DriverProcessLoop {
     private static let messagesAtOnce = 100
     /// How long output may lie in the pipe then: at the flood limit of 4 MB/s a third of what it holds. An answer that a person waits
     /// for is later by no more than that.
-    private static let readInterval: Duration = .milliseconds(40)
+    private static let readInterval: Duration = .milliseconds(80)
     /// What the pipe of a driver may hold, in bytes; where the system refuses, it keeps its 64 KB.
     private static let pipeBytes: Int32 = 524_288
     /// After a breach nothing more is read from the driver: nobody knows where its next message begins.

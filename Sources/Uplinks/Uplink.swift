@@ -24,7 +24,9 @@ public protocol Uplink: AnyObject, Sendable {
 
     /// Sets the newest text of a document that receivers find there at any time; it is sent now when connected, and again after
     /// each connect. A newer text replaces one not yet sent.
-    func setDocument(_ document: RetainedDocument, payload: [UInt8])
+    ///
+    /// - Parameter made: makes the text, each time it is sent; called on the uplink's own thread.
+    func setDocument(_ document: RetainedDocument, made: @escaping @Sendable () -> [UInt8])
 
     /// Sends `finalState` as the last state document, waits for its acknowledgement for at most
     /// ``UplinkLimits/stopTime``, and disconnects. What is in flight then is reported as unacknowledged.
@@ -94,4 +96,9 @@ public enum UplinkLimits {
     public static let stopTime: Duration = .seconds(5)
     /// The largest message: the encodings cut at half of it; a document of 1,000 devices fits in.
     public static let messageBytes = 4 << 20
+}
+
+extension Uplink {
+    /// Sets a document's newest text.
+    public func setDocument(_ document: RetainedDocument, payload: [UInt8]) { setDocument(document) { payload } }
 }

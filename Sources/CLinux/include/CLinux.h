@@ -142,6 +142,10 @@ static inline void candela_widen_pipe(int descriptor, int bytes) {
 static inline void candela_one_heap(void) {
 #ifdef __GLIBC__
     mallopt(M_ARENA_MAX, 1);
+    // Large buffers go back to the system when they are freed. Without fixed limits the library raises them with each large
+    // buffer it sees, and the heap keeps the holes.
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 #endif
 }
 /// Unmaps the pages of the program's own code; those that are still needed come back from the page cache one by one. Most

@@ -37,7 +37,7 @@ public struct DeviceConfiguration: Sendable, Hashable {
     /// Keys that belong to the driver: a map.
     public let options: YAMLNode
     /// Every key as merged from bus defaults, range and entry, each with its origin.
-    public let merged: YAMLNode
+    public internal(set) var merged: YAMLNode
 
     public struct Label: Sendable, Hashable {
         public let name: String

@@ -10,7 +10,7 @@ public struct GatewayConfiguration: Sendable {
     public let board: Board?
     public let clock: ClockConfiguration
     public let buses: [BusConfiguration]
-    public let devices: [DeviceConfiguration]
+    public private(set) var devices: [DeviceConfiguration]
     /// Each profile that a device uses, once.
     public let profiles: [ProfileDocument]
     public let lighting: LightingConfiguration?
@@ -21,7 +21,15 @@ public struct GatewayConfiguration: Sendable {
     /// Every file that was read, the main one first.
     public let files: [String]
     /// The whole configuration as it is in force, defaults filled in; values from no file are ``SourcePosition/builtIn``.
-    public let effective: YAMLNode
+    public private(set) var effective: YAMLNode
+
+    /// Lets go of ``effective`` and each device's ``DeviceConfiguration/merged``: they are for showing a configuration, and of a thousand
+    /// devices they take megabytes.
+    public mutating func dropTrees() {
+        let nothing = YAMLNode(.null, at: .builtIn)
+        effective = nothing
+        for index in devices.indices { devices[index].merged = nothing }
+    }
 
     public func bus(_ name: String) -> BusConfiguration? { buses.first { $0.name == name } }
     public func device(_ name: String) -> DeviceConfiguration? { devices.first { $0.name == name } }

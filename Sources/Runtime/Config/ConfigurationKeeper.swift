@@ -6,11 +6,17 @@ import Glibc
 public struct ConfigurationKeeper: Sendable {
     /// What is to run.
     public struct Choice: Sendable {
-        public let load: ConfigurationLoad
-        public let configuration: GatewayConfiguration
+        public private(set) var load: ConfigurationLoad
+        public private(set) var configuration: GatewayConfiguration
         /// The file is unusable and the last good one runs instead; its errors are here.
         public let refused: [Diagnostic]
         public var runsLastGood: Bool { !refused.isEmpty }
+
+        /// What only somebody who looks at a configuration needs is let go.
+        mutating func dropTrees() {
+            load.dropTrees()
+            configuration.dropTrees()
+        }
     }
 
     /// Neither the file nor a last good one can be used.

@@ -116,7 +116,8 @@ actor Publisher {
         guard directory.revision != revision else { return }
         revision = directory.revision
         for uplink in uplinks {
-            uplink.uplink.setDocument(.devices, payload: directory.document(selection: uplink.selection).payload)
+            let selection = uplink.selection
+            uplink.uplink.setDocument(.devices) { directory.document(selection: selection).payload }
         }
         await tellChanges(described, revision: directory.revision)
         await publishState()

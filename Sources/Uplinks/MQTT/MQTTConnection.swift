@@ -16,7 +16,8 @@ final class MQTTConnection: Sendable {
     private struct Shared {
         var session: MQTTSession
         var outgoing: [Outgoing] = []
-        var documents: [RetainedDocument: [UInt8]] = [:]
+        /// Made when they are sent: what a thousand devices are takes megabytes as text.
+        var documents: [RetainedDocument: @Sendable () -> [UInt8]] = [:]
         var unsentDocuments: Set<RetainedDocument> = []
         var stopRequested = false
         var lastNote = ""
@@ -80,9 +81,9 @@ final class MQTTConnection: Sendable {
         wakeUp.signal()
     }
 
-    func setDocument(_ document: RetainedDocument, payload: [UInt8]) {
+    func setDocument(_ document: RetainedDocument, made: @escaping @Sendable () -> [UInt8]) {
         shared.withLock { shared in
-            shared.documents[document] = payload
+            shared.documents[document] = made
             shared.unsentDocuments.insert(document)
         }
         wakeUp.signal()
@@ -319,7 +320,7 @@ final class MQTTConnection: Sendable {
     }
 
     private func sendDocuments(_ handle: borrowing MosquittoHandle, _ version: MQTTOptions.Version) {
-        let unsent = shared.withLock { shared -> [(RetainedDocument, [UInt8])] in
+        let unsent = shared.withLock { shared -> [(RetainedDocument, @Sendable () -> [UInt8])] in
             guard shared.session.isConnected else { return [] }
             defer { shared.unsentDocuments.removeAll() }
             return RetainedDocument.allCases.compactMap { document in
@@ -327,7 +328,8 @@ final class MQTTConnection: Sendable {
                 return shared.documents[document].map { (document, $0) }
             }
         }
-        for (document, payload) in unsent {
+        for (document, made) in unsent {
+            let payload = made()
             do throws(MosquittoError) {
                 var properties = PropertyList()
                 if version == .v5 {

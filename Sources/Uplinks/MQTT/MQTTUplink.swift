@@ -81,9 +81,9 @@ public final class MQTTUplink: Uplink {
         try data.publish(message, token: token)
     }
 
-    public func setDocument(_ document: RetainedDocument, payload: [UInt8]) {
+    public func setDocument(_ document: RetainedDocument, made: @escaping @Sendable () -> [UInt8]) {
         guard !life.withLock({ $0.isStopping }) else { return }
-        data.setDocument(document, payload: payload)
+        data.setDocument(document, made: made)
     }
 
     public func stop(finalState: [UInt8]) async {
@@ -92,7 +92,7 @@ public final class MQTTUplink: Uplink {
             return (!life.isStopping, life.running > 0)
         }
         if isFirst {
-            data.setDocument(.state, payload: finalState)
+            data.setDocument(.state) { finalState }
             data.stop()
             commandConnection?.stop()
         }
