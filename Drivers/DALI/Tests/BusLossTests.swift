@@ -1,3 +1,4 @@
+import DriverProtocol
 import FieldSimulator
 import Telemetry
 import Testing
