@@ -18,11 +18,12 @@ import Testing
         let begun = field.run(atMost: .seconds(120)) { field.frames().contains { $0.data[0] == Self.initialise[0] } }
         try #require(begun)
         field.run(for: .milliseconds(500))
-        field.bus.setPowered(false, at: field.clock.now)
+        let cut = field.clock.now
+        field.bus.setPowered(false, at: cut)
         field.run(for: .seconds(5))
         #expect(field.outlet.all.tasksDone.first { $0.request == request }?.failure.isEmpty == false)
         let back = field.clock.now
-        #expect(!field.frames().contains { $0.data == Self.terminate && $0.at < back })
+        #expect(!field.frames(since: cut).contains { $0.data == Self.terminate })
         field.bus.setPowered(true, at: back)
         field.run(for: .seconds(10))
         let after = field.frames(since: back).map(\.data)

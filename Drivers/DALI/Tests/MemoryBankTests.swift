@@ -153,6 +153,8 @@ import Testing
                     text = r.name
                 elif r == "not implemented":
                     text = "MASK"
+                elif r == "Part 209 implemented":
+                    text = "TMASK"
                 elif isinstance(r, Decimal):
                     text = format(r.normalize(), "f")
                 else:
