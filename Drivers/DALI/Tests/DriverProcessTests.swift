@@ -43,7 +43,8 @@ import Testing
         defer { withExtendedLifetime(peer) {} }
         try driver.send { $0.hello.runtimeVersion = "test" }
         let hello = try driver.receive("hello") { if case .hello(let hello)? = $0.message { hello } else { nil } }
-        #expect(hello.name == "dali" && hello.actions == ["off", "recall_max", "identify"])
+        #expect(
+            hello.name == "dali" && Set(hello.actions).isSuperset(of: ["off", "recall_max", "identify", "go_to_scene"]))
         let path = terminal.path
         try driver.send {
             $0.configure = Configuration.message(

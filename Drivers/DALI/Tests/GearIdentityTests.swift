@@ -66,7 +66,8 @@ struct GearIdentityTests {
         let answer = bus.submit(0, action: "off")
         #expect(bus.run(atMost: .seconds(3)) { answer.done?.outcome == .verified })
         // Accepted: the alarm ends and stays away.
-        #expect(bus.engine.acceptIdentity(device: "lamp-01")?.number == 1000)
+        let accepted = bus.perform("replace", Configuration.map(["device": "lamp-01"]), atMost: .seconds(20))
+        #expect(accepted?.failure == "")
         #expect(Self.changes(bus).map(\.phase) == [1, 2])
         Self.cycleMains(bus)
         #expect(Self.changes(bus).count == 2)

@@ -141,7 +141,9 @@ actor LightingService {
         return true
     }
 
-    private func send(_ order: LampOrder, number: UInt64) async -> Outcome {
+    private func send(_ order: LampOrder, number: UInt64, within limit: Duration = LightingService.orderLimit) async
+        -> Outcome
+    {
         guard let device = await devices[order.lamp], let index = device.pointIndex("level") else {
             if isLatest(order, number) { engine?.failed(lamp: order.lamp, clock: now()) }
             return .refused("busDown: the lamp's bus has not started")
@@ -155,7 +157,7 @@ actor LightingService {
         command.fadeMs = UInt64(max(0, order.fade?.wholeMilliseconds ?? 0))
         ordered[order.lamp] = clock.now()
         await faults?.commanded(lamp: order.lamp, percent: order.percent, fade: order.fade)
-        let done = await buses.command(command, bus: device.configuration.bus, within: Self.orderLimit)
+        let done = await buses.command(command, bus: device.configuration.bus, within: limit)
         let isLatest = isLatest(order, number)
         switch done.outcome {
         case .verified, .applied:
@@ -258,7 +260,8 @@ actor LightingService {
             let right = engine?.level(for: lamp, clock: now())?.percent
             if let percent = status.confirmed, right == nil || right == percent { return .already(percent) }
             guard status.failures == 0, clock.now() < deadline, !isStopped else { break }
-            try? await Task.sleep(for: .milliseconds(50))
+            // Whoever asked may have gone: without a pause this loop would hold up every lamp until its deadline.
+            guard (try? await Task.sleep(for: .milliseconds(50))) != nil else { break }
             sendDue()
         }
         return .refused("pending: an order to this lamp has failed and is repeated")
@@ -346,7 +349,7 @@ actor LightingService {
                 self.orders += 1
                 let number = self.orders
                 group.addTask {
-                    if case .done(let done) = await self.send(order, number: number) {
+                    if case .done(let done) = await self.send(order, number: number, within: limit) {
                         return [.verified, .applied].contains(done.outcome)
                     }
                     return false

@@ -15,6 +15,7 @@ final class SimulatedBus {
     let channel: SimulatedChannel
     let engine: BusEngine
     let gearDescriptions: [GearDescription]
+    private var stored = 0
     private var agenda: [(at: BootInstant, action: () -> Void)] = []
     private var nextRequest: UInt64 = 1
 
@@ -102,9 +103,17 @@ final class SimulatedBus {
             guard clock.now < end else { return false }
             runAgenda()
             let next = min(engine.turn(), end)
+            store()
             if next > clock.now { channel.wait(until: next) }
         }
         return true
+    }
+
+    /// The runtime has on disk what it was handed before this turn.
+    private func store() {
+        let memories = outlet.all.memories
+        for memory in memories.dropFirst(stored) { engine.stored(device: memory.device, key: memory.key) }
+        stored = memories.count
     }
 
     private func runAgenda() {

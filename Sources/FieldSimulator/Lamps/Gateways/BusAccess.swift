@@ -103,10 +103,7 @@ final class BusAccess {
     }
 
     private func begin(_ transmission: Transmission, isSecond: Bool, after now: Int64) {
-        // The second of two goes out as the continuation of a transaction.
-        let priority = isSecond ? 1 : transmission.priority
-        let settling = priority == 6 ? DALITiming.stop : DALITiming.settling(priority: priority)
-        let start = max(now, lastBit + settling)
+        let start = max(now, lastBit + Self.settling(transmission, isSecond: isSecond))
         lastBit = start + DALITiming.frame(bits: transmission.bits)
         schedule(.sent(transmission, isSecond: isSecond), at: lastBit + DALITiming.stop)
     }
@@ -155,9 +152,36 @@ final class BusAccess {
         if answer.frame == .silence {
             schedule(event(answer.frame), at: end + DALITiming.answerWindow)
         } else {
-            lastBit = max(lastBit, end + answer.settling + DALITiming.frame(bits: 8))
-            schedule(event(answer.frame), at: lastBit + DALITiming.stop)
+            let answerEnd = end + answer.settling + DALITiming.frame(bits: 8)
+            postpone(after: answerEnd)
+            schedule(event(answer.frame), at: answerEnd + DALITiming.stop)
         }
+    }
+
+    /// Senders listen: forward frames that were to begin next wait until an answer has passed, each its own settling time.
+    private func postpone(after answerEnd: Int64) {
+        var end = answerEnd
+        for index in events.indices {
+            let (bits, settling): (Int, Int64)
+            switch events[index].event {
+            case .sent(let transmission, let isSecond):
+                (bits, settling) = (transmission.bits, Self.settling(transmission, isSecond: isSecond))
+            case .foreign(let data, _): (bits, settling) = (data.count * 8, DALITiming.settling(priority: 2))
+            default: continue
+            }
+            let taken = DALITiming.frame(bits: bits)
+            let start = max(events[index].due - DALITiming.stop - taken, end + settling)
+            end = start + taken
+            events[index].due = end + DALITiming.stop
+        }
+        lastBit = max(lastBit, end)
+        events.sort { $0.due < $1.due }
+    }
+
+    private static func settling(_ transmission: Transmission, isSecond: Bool) -> Int64 {
+        // The second of two goes out as the continuation of a transaction.
+        let priority = isSecond ? 1 : transmission.priority
+        return priority == 6 ? DALITiming.stop : DALITiming.settling(priority: priority)
     }
 
     private func finish(at now: Int64) {

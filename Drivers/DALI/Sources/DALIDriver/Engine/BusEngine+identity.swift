@@ -21,20 +21,20 @@ extension BusEngine {
         judgeIdentities(at: now)
     }
 
-    /// Makes the gear that is now at a device's address the device's own.
-    ///
-    /// - Returns: who it is; nil when nobody has read it, or no such device.
-    func acceptIdentity(device: String) -> GearIdentity? {
-        guard let position = gear.firstIndex(where: { $0.name == device }), let found = gear[position].keeping.identity
-        else { return nil }
-        accept(found, at: position)
-        judgeIdentities(at: world.now())
-        return found
+    func acceptIdentity(device: String, as identity: GearIdentity?) {
+        guard let position = gear.firstIndex(where: { $0.name == device }) else { return }
+        let now = world.now()
+        gear[position].keeping.identity = identity
+        accept(identity, at: position)
+        if let identity { reportIdentity(identity, of: position, at: now) }
+        judgeIdentities(at: now)
+        reportState(position, at: now)
     }
 
-    private func accept(_ identity: GearIdentity, at position: Int) {
+    private func accept(_ identity: GearIdentity?, at position: Int) {
         gear[position].keeping.accepted = identity
-        remember(device: gear[position].name, key: GearIdentity.memoryKey, Array(identity.description.utf8))
+        remember(
+            device: gear[position].name, key: GearIdentity.memoryKey, Array((identity?.description ?? "").utf8))
     }
 
     /// Raises and clears. Who belongs to another device is judged only when that one has been looked at since, so that two that

@@ -64,12 +64,28 @@ extension BusEngine: DALITaskBench {
         guard let tasks else { return BootInstant(nanoseconds: .max) }
         while !tasks.isEmpty {
             if tasks.needsBus, let current = tasks.current {
-                _ = tasks.cancel(current, reason: reason)
+                owedFrames += tasks.cancel(current, reason: reason)
             } else if case .idle(let until) = tasks.next() {
                 return until
             }
         }
         return BootInstant(nanoseconds: .max)
+    }
+
+    /// Frames that a task could not send when the bus was lost under it: gear that was being given addresses would otherwise stay
+    /// in that state for the 15 minutes of INITIALISE.
+    ///
+    /// - Returns: whether something was sent.
+    func payOwedFrames(_ connection: DALIConnection) -> Bool {
+        guard !owedFrames.isEmpty else { return false }
+        let outcomes = exchangeAll(owedFrames, on: connection)
+        if let last = outcomes.last { judge(last, at: world.now()) }
+        switch outcomes.last {
+        // Not on the bus: it, the interface or the port went away again.
+        case .error(.busDown), .error(.noAnswerFromInterface), .error(.portLost): break
+        default: owedFrames = []
+        }
+        return true
     }
 
     func cancelTask(_ request: UInt64) {

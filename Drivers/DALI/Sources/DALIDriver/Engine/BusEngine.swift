@@ -26,6 +26,8 @@ final class BusEngine {
     static let upkeepDelay: Duration = .seconds(10)
     /// A bus that is polled without a pause still gives upkeep an exchange this often: half a percent of its time.
     static let upkeepShare: Duration = .seconds(15)
+    /// The same for sweeps, one unit of at most 108 ms: under 3 % of the bus.
+    static let sweepShare: Duration = .seconds(4)
     /// A gear that did not answer then is left alone so long.
     static let upkeepRetry: Duration = .seconds(60)
     /// One lamp of a dark feeder is asked this often; so soon the others' return is seen without the feeder's meter.
@@ -73,6 +75,8 @@ final class BusEngine {
     /// The newest frames, for people.
     let frameLog = FrameLog()
     var tasks: DALITaskHost?
+    /// What tasks that lost the bus have yet to send to put it back.
+    var owedFrames: [DALIRequest] = []
     /// What the runtime keeps for this bus, and what of it is not on disk yet.
     var memories: [MemoryKey: [UInt8]] = [:]
     var unstored: Set<MemoryKey> = []
@@ -85,6 +89,7 @@ final class BusEngine {
     var upkeep: Upkeep?
     var upkeepFrom: BootInstant?
     private var lastUpkeep: BootInstant?
+    private var lastSweep: BootInstant?
     var census: BusCensus?
     /// Gear that is not the one expected, as it was told.
     var strangers: [Int: GearIdentity] = [:]
@@ -187,8 +192,10 @@ final class BusEngine {
             repeatStates(at: now)
             return min(connection.deadline ?? now.advanced(by: Self.idleLook), now.advanced(by: Self.idleLook))
         }
+        if payOwedFrames(connection) { return world.now() }
         let nextJob = runJob(connection, at: now)
         if nextJob == nil { return world.now() }
+        let isReserved = nextJob.map { $0 <= now.advanced(by: Self.sweepReserve) } ?? false
         // A task and the polling take turns, so that neither waits for long.
         isTasksTurn.toggle()
         var nextTask: BootInstant?
@@ -202,6 +209,10 @@ final class BusEngine {
                 lastUpkeep = now
                 if runUpkeep(connection, at: now) == nil { return world.now() }
             }
+            if !isReserved, lastSweep.map({ now.duration(since: $0) >= Self.sweepShare }) ?? true {
+                lastSweep = now
+                if runSweep(connection, at: now) == nil { return world.now() }
+            }
             nextPoll = runPoll(connection, at: now)
             if nextPoll == nil { return world.now() }
         }
@@ -213,6 +224,7 @@ final class BusEngine {
             nextSpare = runUpkeep(connection, at: now)
             if nextSpare == nil { return world.now() }
             let nextSweep = runSweep(connection, at: now)
+            lastSweep = now
             if nextSweep == nil { return world.now() }
             nextSpare = [nextSpare, nextSweep].compactMap { $0 }.min()
         }

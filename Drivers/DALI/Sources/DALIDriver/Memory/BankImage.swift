@@ -63,9 +63,10 @@ extension BankField {
         }
     }
 
+    /// With the fewest digits: 420 tenths of a watt are 42, whatever scale the gear chose to tell them in.
     private static func number(_ number: UInt64, _ power: Int32) -> (Value?, Quality) {
         guard let digits = Int64(exactly: number) else { return (nil, .bad(.outOfRange)) }
-        return (.number(ExactDecimal(mantissa: digits, exponent: power)), .good)
+        return (.number(ExactDecimal(mantissa: digits, exponent: power).normalized), .good)
     }
 
     /// `.version` of one byte has the major number in its upper six bits; FFh says that the part is not implemented.

@@ -48,8 +48,10 @@ extension MemoryBank {
             BankField("mains_voltage_maximum", 0x1B...0x1C, .number(powerOfTen: 0), "V", 90...480, mask: true),
             BankField("light_output_nominal", 0x1D...0x1F, .number(powerOfTen: 0), "lm", mask: true),
             BankField("colour_rendering_index", 0x20...0x20, .number(powerOfTen: 0), "", 0...100, mask: true),
-            // FFFEh: the colour temperature is set by part 209.
-            BankField("colour_temperature_nominal", 0x21...0x22, .number(powerOfTen: 0), "K", 0...17_000, mask: true),
+            // FFFEh: the colour temperature is set by part 209; the bank has none to tell.
+            BankField(
+                "colour_temperature_nominal", 0x21...0x22, .number(powerOfTen: 0), "K", 0...17_000, mask: true,
+                temporary: true),
             BankField("light_distribution_type", 0x23...0x23, mask: true),
             BankField("luminaire_colour", 0x24...0x3B, .text),
             BankField("luminaire_identification", 0x3C...0x77, .text),

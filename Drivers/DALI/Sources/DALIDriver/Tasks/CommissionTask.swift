@@ -59,9 +59,10 @@ enum CommissionTask {
 /// Who should sit at a lamp's address, as far as the file or an earlier run says.
 enum ExpectedGear {
     static func of(_ gear: Gear, _ bench: any DALITaskBench) -> GearIdentity? {
-        bench.memory(device: gear.name, key: GearIdentity.memoryKey).flatMap {
-            GearIdentity(String(decoding: $0, as: UTF8.self))
-        }
+        gear.expectedIdentity
+            ?? bench.memory(device: gear.name, key: GearIdentity.memoryKey).flatMap {
+                GearIdentity(String(decoding: $0, as: UTF8.self))
+            }
     }
 }
 

@@ -55,9 +55,10 @@ protocol DALITaskBench: AnyObject {
     func isStored(device: String, key: String) -> Bool
     /// Everything known of a gear is asked anew: another one may sit at its address.
     func forget(device: String)
-    /// Makes the gear that is now at the device's address the device's own, as `replace` wants it; nil when nobody has read who it
-    /// is yet.
-    func acceptIdentity(device: String) -> GearIdentity?
+    /// Makes the gear that is now at the device's address the device's own, as `replace` wants it, and hands that over to be kept.
+    ///
+    /// - Parameter identity: as just read; nil when the gear does not say who it is.
+    func acceptIdentity(device: String, as identity: GearIdentity?)
     /// Something that the head-end must know.
     func event(_ event: DriverEvent)
     /// Tells the person how far it is: a finding, or a map with `line`.
@@ -65,6 +66,8 @@ protocol DALITaskBench: AnyObject {
 }
 
 extension DALITaskBench {
-    // Benches that only count frames know no gear.
-    func acceptIdentity(device: String) -> GearIdentity? { nil }
+    // Benches that only count frames judge no gear.
+    func acceptIdentity(device: String, as identity: GearIdentity?) {
+        remember(device: device, key: GearIdentity.memoryKey, Array((identity?.description ?? "").utf8))
+    }
 }

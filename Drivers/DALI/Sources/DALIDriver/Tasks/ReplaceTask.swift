@@ -38,11 +38,20 @@ enum ReplaceTask {
             guard let identity = answer.value else {
                 members.append(
                     .init("note", "the gear does not say who it is: a later change of it will not be noticed"))
-                bench.remember(device: gear.name, key: GearIdentity.memoryKey, [])
                 bench.forget(device: gear.name)
-                return .done(.object(members))
+                bench.acceptIdentity(device: gear.name, as: nil)
+                return .stored(device: gear.name, key: GearIdentity.memoryKey) { .done(.object(members)) }
             }
             members.append(.init("identity", .string(identity.description)))
+            if let named = gear.settings.identity, named != identity {
+                members.append(
+                    .init(
+                        "note",
+                        .string(
+                            "the configuration names gear \(named) for \(gear.name): change it there, the alarm stays until then"
+                        )
+                    ))
+            }
             return GearInquiry.random(gear.address) { [unowned bench] random in
                 var table = CommissioningTable(bench.memory(device: "", key: CommissioningTable.memoryKey))
                 table.put(
@@ -50,8 +59,8 @@ enum ReplaceTask {
                         address: gear.address.number, random: random.value ?? SearchAddress.highest, signature: identity
                     ))
                 bench.remember(device: "", key: CommissioningTable.memoryKey, table.bytes)
-                bench.remember(device: gear.name, key: GearIdentity.memoryKey, Array(identity.description.utf8))
                 bench.forget(device: gear.name)
+                bench.acceptIdentity(device: gear.name, as: identity)
                 return .stored(device: gear.name, key: GearIdentity.memoryKey) { .done(.object(members)) }
             }
         }
