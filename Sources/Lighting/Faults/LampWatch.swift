@@ -64,8 +64,8 @@ struct LampWatch: Sendable {
             hasToldMains = true
         }
         if !cycled { uncycledAt = observation.at }
-        // What it says at the first poll may have happened at any time before: nobody watched it.
-        guard cycled, !isCycled, hasToldMains else { return false }
+        // What it says at the first poll may have happened at any time before, unless somebody ordered it a level: that ends it.
+        guard cycled, !isCycled, hasToldMains || command != nil else { return false }
         settlesAt = observation.at.advanced(by: settle)
         forget()
         return true
