@@ -13,6 +13,7 @@ struct LampCommand: AsyncParsableCommand {
             apply then.
 
               candela lamp set north-side 60% --for 2h
+              candela lamp off all --for 10min
               candela lamp identify lamp-001
               candela lamp commission lamps --write devices/lamps.yaml
             """,
@@ -53,7 +54,7 @@ struct LampOrder {
 struct LampSetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "set", abstract: "To a level in percent of light.")
     @OptionGroup var options: SharedOptions
-    @Argument(help: "A lamp or a group.") var target: String
+    @Argument(help: "A lamp, a group, or all.") var target: String
     @Argument(help: "0 to 100: 60 or 60%.") var level: String
     @Option(name: .customLong("for"), help: "How long, such as 2h; without it until the next noon.") var span:
         SpanArgument?
@@ -66,7 +67,7 @@ struct LampSetCommand: AsyncParsableCommand {
 struct LampOffCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "off", abstract: "No light.")
     @OptionGroup var options: SharedOptions
-    @Argument(help: "A lamp or a group.") var target: String
+    @Argument(help: "A lamp, a group, or all.") var target: String
     @Option(name: .customLong("for"), help: "How long, such as 2h; without it until the next noon.") var span:
         SpanArgument?
 
@@ -78,7 +79,7 @@ struct LampOffCommand: AsyncParsableCommand {
 struct LampMaximumCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "max", abstract: "Full light.")
     @OptionGroup var options: SharedOptions
-    @Argument(help: "A lamp or a group.") var target: String
+    @Argument(help: "A lamp, a group, or all.") var target: String
     @Option(name: .customLong("for"), help: "How long, such as 2h; without it until the next noon.") var span:
         SpanArgument?
 
@@ -122,7 +123,7 @@ struct LampReleaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release", abstract: "Back to its calendar now; needs the daemon.")
     @OptionGroup var options: SharedOptions
-    @Argument(help: "A lamp or a group.") var target: String
+    @Argument(help: "A lamp, a group, or all.") var target: String
 
     func run() async throws { try await LampOrder(action: "release", target: target).carryOut(options) }
 }

@@ -103,7 +103,9 @@ enum LightingView {
         lines += table.lines
         if !told.nextChange.isEmpty {
             lines.append("")
-            lines.append("the program next changes the level at \(told.nextChange)")
+            // 2026-11-21T22:00:00.000Z
+            let next = told.nextChange.prefix(19).map { $0 == "T" ? " " : $0 }
+            lines.append("the program next changes the level at \(String(next)) UTC")
         }
         return lines.joined(separator: "\n")
     }

@@ -21,6 +21,8 @@ struct LampWatch: Sendable {
     private(set) var settlesAt = BootInstant(nanoseconds: .min)
     /// Whether the gear said at the latest poll that it lost its mains.
     private(set) var isCycled = false
+    /// Whether it has said anything about its mains yet.
+    private var hasToldMains = false
     /// When it last said that it did not.
     private(set) var uncycledAt: BootInstant?
 
@@ -57,9 +59,13 @@ struct LampWatch: Sendable {
         if let told = observation.power { power = (told, observation.at) }
         if let failed = observation.lampFailure { reportsFailure = failed }
         guard let cycled = observation.powerCycled else { return false }
-        defer { isCycled = cycled }
+        defer {
+            isCycled = cycled
+            hasToldMains = true
+        }
         if !cycled { uncycledAt = observation.at }
-        guard cycled, !isCycled else { return false }
+        // What it says at the first poll may have happened at any time before, unless somebody ordered it a level: that ends it.
+        guard cycled, !isCycled, hasToldMains || command != nil else { return false }
         settlesAt = observation.at.advanced(by: settle)
         forget()
         return true

@@ -72,7 +72,7 @@ actor CommandRouter {
 
     /// A command from a head-end. Returns when its id is safe; what becomes of it arrives as results in the outbox.
     func accept(_ command: Command, from origin: CommandOrigin) async {
-        let targets = names(of: command.target)
+        let targets = await names(of: command.target)
         guard underWay < Self.mostUnderWay else {
             await tellResults(
                 refused(command, targets, .rejected("busy", "too many commands are under way")), of: command)
@@ -144,7 +144,8 @@ actor CommandRouter {
     // MARK: - Carrying out
 
     private func carryOut(_ command: Command, from origin: CommandOrigin) async -> [CommandResult] {
-        if case .group(let name) = command.target, configuration.devices(inGroup: name).isEmpty {
+        let targets = await names(of: command.target)
+        if case .group(let name) = command.target, targets.isEmpty {
             return refused(command, [name], .rejected("unknownGroup", "this gateway has no device in a group \(name)"))
         }
         do throws(CommandCheck.Refusal) {
@@ -155,12 +156,12 @@ actor CommandRouter {
                     command, now: now, clockIsTrusted: status.isTrusted, brokerExpiry: origin.brokerExpiry)
             }
         } catch {
-            return refused(command, names(of: command.target), error)
+            return refused(command, targets, error)
         }
         var results: [CommandResult] = []
         var plain: [String] = []
         var ruled: [ExactDecimal?: [String]] = [:]
-        for target in names(of: command.target) {
+        for target in targets {
             do throws(CommandCheck.Refusal) {
                 switch try await way(command, on: target, from: origin) {
                 case .driver: plain.append(target)
@@ -351,11 +352,23 @@ actor CommandRouter {
 
     // MARK: - Telling
 
-    private func names(of target: Command.Target) -> [String] {
+    /// The name that stands for every lamp of the gateway, unless a group is called so.
+    static let everyLamp = "all"
+
+    private func names(of target: Command.Target) async -> [String] {
         switch target {
-        case .device(let name): [name]
-        case .group(let name): configuration.devices(inGroup: name).map(\.name)
+        case .device(let name): return [name]
+        case .group(let name):
+            let members = configuration.devices(inGroup: name).map(\.name)
+            guard members.isEmpty, name == Self.everyLamp else { return members }
+            return await lamps()
         }
+    }
+
+    /// Every lamp: those that Lighting rules, also while their bus has not started, and what drivers say is one.
+    func lamps() async -> [String] {
+        let ruled = Set(await lighting.ruledLamps)
+        return await devices.all.filter { $0.isLamp || ruled.contains($0.name) }.map(\.name)
     }
 
     private func refused(_ command: Command, _ targets: [String], _ refusal: CommandCheck.Refusal) -> [CommandResult] {

@@ -160,7 +160,8 @@ struct ControlService: Sendable {
     private func lamp(_ wanted: ControlLampRequest, _ peer: ControlPeer, into reply: inout ControlReply) async {
         let origin = CommandOrigin.person(user: peer.user)
         let isDevice = configuration.device(wanted.target) != nil
-        let lamps = isDevice ? [wanted.target] : configuration.devices(inGroup: wanted.target).map(\.name)
+        var lamps = isDevice ? [wanted.target] : configuration.devices(inGroup: wanted.target).map(\.name)
+        if lamps.isEmpty, wanted.target == CommandRouter.everyLamp { lamps = await router.lamps() }
         guard !lamps.isEmpty else {
             let names = configuration.devices.map(\.name) + (configuration.lighting?.groups.map(\.name) ?? [])
             let nearest = NearestName.of(wanted.target, among: names)

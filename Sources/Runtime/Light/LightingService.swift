@@ -42,16 +42,29 @@ actor LightingService {
     private var ordered: [String: BootInstant] = [:]
     /// What sensors and lamps said last.
     private var inputs = LightingInputs()
+    /// What the fault rules were told is right for lamps that nothing can be sent to.
+    private var wanted: [String: ExactDecimal] = [:]
+    /// Overrides that ended by themselves and were not told yet.
+    private var ended: [LampOverride] = []
+    /// The zone's name in the tz database; nil where lighting runs in UTC for want of a place.
+    private let zoneName: String?
+    private var zoneStamp: ZoneFileStamp?
+    private var lookedAround: BootInstant?
+    private var toldRemarks: Set<String> = []
+    /// An update of tzdata comes a few times a year, months before the rules it changes apply.
+    private static let lookAroundInterval: Duration = .seconds(60)
     /// How long a command waits for its turn in the stagger: a district of lamps at 8 per 100 ms.
     private static let queueLimit: Duration = .seconds(10)
 
     init(
         plan: LightingPlan?, devices: DeviceTable, buses: BusDesk, events: EventDesk, state: StateStore?,
-        clock: GatewayClock, faults: FaultDesk? = nil, watchdog: LampWatchdogFeeder? = nil, log: Logger,
+        clock: GatewayClock, faults: FaultDesk? = nil, watchdog: LampWatchdogFeeder? = nil, zoneName: String? = nil,
+        log: Logger,
         mayCommand: @escaping @Sendable (String) -> Bool
     ) {
         self.faults = faults
         self.watchdog = watchdog
+        self.zoneName = zoneName
         // Nothing is ordered before a lamp's bus runs; then its right level is its first.
         engine = plan.map { plan in
             var engine = LightingEngine(plan: plan)
@@ -121,11 +134,82 @@ actor LightingService {
     private func turn() async {
         sendDue()
         watchdog?.turned()
+        await tellUnreachable()
         await store()
+        await tellEnded()
+        lookAround()
+    }
+
+    /// What is right for lamps that nothing can be sent to now: that a feeder is dead is a fault only while its lamps should burn.
+    private func tellUnreachable() async {
+        guard let faults else { return }
+        let now = now()
+        for lamp in dark.sorted() {
+            guard let percent = engine?.level(for: lamp, clock: now)?.percent, wanted[lamp] != percent else { continue }
+            wanted[lamp] = percent
+            await faults.commanded(lamp: lamp, percent: percent, fade: nil)
+        }
+    }
+
+    /// Overrides whose time is over.
+    private func tellEnded() async {
+        guard !ended.isEmpty else { return }
+        let told = ended
+        ended = []
+        await events.tell(
+            told.map { override in
+                Event(
+                    kind: EventKind.override, device: override.lamp, severity: .info,
+                    detail: [
+                        "ended": "expired", "percent": .number(override.percent), "by": .string(override.author),
+                    ], occurred: clock.now())
+            })
+    }
+
+    /// Once a minute: a zone's file that was updated, and sensors that are not heard.
+    private func lookAround() {
+        let now = now()
+        guard lookedAround.map({ now.uptime.duration(since: $0) >= Self.lookAroundInterval }) ?? true else { return }
+        let isFirst = lookedAround == nil
+        lookedAround = now.uptime
+        reloadZone()
+        // Right after a start no sensor has been heard.
+        guard !isFirst, let remarks = engine?.remarks(now) else { return }
+        // A silence is told once, not once for each minute it lasts.
+        let paths = Set(remarks.map(Self.subject))
+        for remark in remarks where !toldRemarks.contains(Self.subject(remark)) { log.warning("lighting: \(remark)") }
+        toldRemarks = paths
+    }
+
+    /// The place in the plan that a remark begins with.
+    private static func subject(_ remark: String) -> String {
+        String(remark.prefix { $0 != ":" })
+    }
+
+    /// A zone whose rules were changed by an update of the package tzdata rules at once, without a restart.
+    private func reloadZone() {
+        guard let zoneName, let stamp = ZoneFileStamp(name: zoneName), stamp != zoneStamp else { return }
+        defer { zoneStamp = stamp }
+        guard zoneStamp != nil, let plan = engine?.plan else { return }
+        do {
+            engine?.replace(plan: plan.with(zone: try TimeZoneRules.load(name: zoneName)))
+            log.notice("lighting: the rules of \(zoneName) were read anew, because its file has changed")
+        } catch {
+            log.error(
+                "lighting: the file of \(zoneName) has changed and cannot be used: \(error); the rules read before hold"
+            )
+        }
     }
 
     /// Sends every order that is due; none waits for another.
     private func sendDue() {
+        let held = engine?.overrides ?? []
+        defer {
+            if !held.isEmpty {
+                let left = Set((engine?.overrides ?? []).map(\.lamp))
+                ended += held.filter { !left.contains($0.lamp) }
+            }
+        }
         for order in engine?.tick(now(), inputs: inputs) ?? [] {
             orders += 1
             let number = orders
@@ -156,6 +240,7 @@ actor LightingService {
         command.priority = order.priority == .person ? .person : .schedule
         command.fadeMs = UInt64(max(0, order.fade?.wholeMilliseconds ?? 0))
         ordered[order.lamp] = clock.now()
+        wanted[order.lamp] = nil
         await faults?.commanded(lamp: order.lamp, percent: order.percent, fade: order.fade)
         let done = await buses.command(command, bus: device.configuration.bus, within: limit)
         let isLatest = isLatest(order, number)
@@ -377,6 +462,23 @@ actor LightingService {
         else { return }
         for problem in engine?.restoreOverrides(stored, clock: now()) ?? [] { log.warning("\(problem)") }
         storedRevision = engine?.overridesRevision ?? 0
+        // Those that ended while the gateway was off are told too.
+        let left = Set((engine?.overrides ?? []).map(\.lamp))
+        guard case .array(let entries) = stored["overrides"] ?? stored else { return }
+        await events.tell(
+            entries.compactMap { entry in
+                guard let lamp = entry["lamp"]?.text, rules(lamp), !left.contains(lamp),
+                    let percent = entry["percent"]?.number
+                else { return nil }
+                return Event(
+                    kind: EventKind.override, device: lamp, severity: .info,
+                    detail: [
+                        "ended": "expired", "percent": .number(percent),
+                        "by": .string(entry["author"]?.text ?? ""),
+                    ], occurred: clock.now())
+            })
+        // What is told is not to be told again at the next start.
+        if left.count != entries.count { storedRevision = .max }
     }
 
     private func store() async {

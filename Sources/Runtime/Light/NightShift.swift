@@ -59,7 +59,7 @@ public struct NightShift: Sendable {
         let readOnlyBuses = Set(configuration.buses.filter(\.isReadOnly).map(\.name))
         lighting = LightingService(
             plan: plans.plan, devices: devices, buses: buses, events: events, state: state, clock: clock,
-            faults: faults, watchdog: watchdog, log: log,
+            faults: faults, watchdog: watchdog, zoneName: configuration.location?.timeZone, log: log,
             mayCommand: { lamp in
                 guard !configuration.isReadOnly, let bus = configuration.device(lamp)?.bus else { return false }
                 return !readOnlyBuses.contains(bus)

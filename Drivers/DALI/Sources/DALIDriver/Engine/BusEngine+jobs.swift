@@ -1,3 +1,4 @@
+internal import DriverKit
 internal import DriverProtocol
 internal import Telemetry
 
@@ -83,6 +84,10 @@ extension BusEngine {
             case .finished:
                 let job = jobs.remove(at: index)
                 job.complete(gear[position])
+                // A restart right after the first order is to cost no question a second time: the street waits for it.
+                if let memory = gear[position].newMemory() {
+                    outlet.remember(DriverMemory(device: gear[position].name, key: Gear.memoryKey, bytes: memory))
+                }
                 return nil
             case .exchange(let requests):
                 if let frame = jobs[index].sharedFrame(gear[position]) {

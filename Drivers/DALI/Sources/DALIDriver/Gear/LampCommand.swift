@@ -100,9 +100,10 @@ struct LampCommand: GearRun {
         switch phase {
         case .presence: return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
         case .identification:
-            // At the ends of the curve nothing needs asking: the frame goes at once, even to a gear that cannot answer.
+            // At the ends of the curve nothing needs asking: the frame goes at once, even to a gear that cannot answer. The gear
+            // keeps to its limits by itself: they are asked for when it is read back, after other lamps have had their light.
             if order.needsCurve,
-                let requests = identification.next(for: gear, limits: !gear.isIdentified, priority: priority)
+                let requests = identification.next(for: gear, limits: false, priority: priority)
             {
                 return .exchange(requests)
             }
