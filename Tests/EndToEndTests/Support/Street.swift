@@ -13,9 +13,10 @@ final class Street: Sendable {
     /// - Parameters:
     ///   - configuration: text of gateway.yaml for the broker it is given.
     ///   - started: false leaves the first start to the test.
-    init(started: Bool = true, _ configuration: (Broker) -> String) async throws {
+    ///   - scenario: of the field, JSON; the built-in one without it.
+    init(started: Bool = true, scenario: String? = nil, _ configuration: (Broker) -> String) async throws {
         broker = try await Broker()
-        field = try await Field()
+        field = try await Field(scenario: scenario)
         headEnd = try await Subscriber(broker)
         gateway = try GatewayProcess(configuration(broker), field: field, started: false)
         gateway.folder.write("profiles/cabinet.yaml", Self.cabinetProfile)
