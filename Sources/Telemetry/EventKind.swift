@@ -96,11 +96,20 @@ public enum EventKind {
     public static let contactorStuckOn = "contactor_stuck_on"
     /// A feeder has no supply although its contactor is on.
     public static let contactorStuckOff = "contactor_stuck_off"
+    /// What a control gear does without the gateway, as read from it.
+    public static let gearSettings = "gear_settings"
+    /// A control gear keeps something else than the configuration wants.
+    public static let gearSettingRefused = "gear_setting_refused"
+    /// Another control gear than the expected one answers at a lamp's address.
+    public static let identityChanged = "identity_changed"
+    /// Another controller sends levels on a lamp bus.
+    public static let otherController = "other_controller"
     /// Something the driver's author had to say.
     public static let driver = "driver"
 
     /// Those that a driver may tell; anything else it says arrives as ``driver``.
     public static let fromDrivers: Set<String> = [
         lampFailure, gearFailure, daliBusDown, deviceOffline, busDown, registerRefused, wrongDevice, setupWritten,
+        gearSettings, gearSettingRefused, identityChanged, otherController,
     ]
 }
