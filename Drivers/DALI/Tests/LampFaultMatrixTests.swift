@@ -5,7 +5,7 @@ import Testing
 
 @testable import DALIDriver
 
-/// What can be wrong with a gear, against every fault rule: the real driver on simulated gear, an hour and a half of virtual time each.
+/// What can be wrong with a gear, against every fault rule: the real driver on simulated gear, an hour of virtual time each.
 struct LampFaultMatrixTests {
     struct Row: Sendable, CustomTestStringConvertible {
         let trait: GearPersonality?
@@ -34,23 +34,18 @@ struct LampFaultMatrixTests {
         Row(trait: nil, told: [:]),
         Row(trait: nil, told: [:], isMetered: true),
         Row(trait: .dali1, told: [:]),
-        Row(trait: .keepsRandom, told: [:]),
-        Row(trait: .duplicateRandom, told: [:]),
-        Row(trait: .noVerify, told: [:]),
-        Row(trait: .noRandomQuery, told: [:]),
-        Row(trait: .deafAfterReset, told: [:]),
         Row(trait: .slowAnswers, told: [:]),
         Row(trait: .slowAnswers, told: [:], isMetered: true),
         Row(trait: .slowStart, told: [:]),
-        Row(trait: .lateAnswers, told: [.communicationFailure: 6 * poll]),
-        Row(trait: .silent, told: [.communicationFailure: 6 * poll]),
+        // It hears nothing of being dimmed either: its feeder's power tells so.
+        Row(trait: .silent, told: [.communicationFailure: 6 * poll, .feederLoadHigh: 900 + load]),
         Row(trait: .lampOpen, told: [.lampFailure: 2 * poll]),
         Row(trait: .lampOpen, told: [.lampFailure: 2 * poll], isMetered: true),
         Row(trait: .lampShort, told: [.lampFailure: 2 * poll]),
         Row(trait: .gearFailure, told: [.gearFailure: 2 * poll]),
         Row(trait: .cycling, told: [.cycling: 3 * 600 + poll]),
         Row(trait: .cycling, told: [.cycling: 3 * 600 + poll], isMetered: true),
-        Row(trait: .flickering, told: [.cycling: 3600]),
+        Row(trait: .flickering, told: [.cycling: 2100]),
         Row(trait: .ignoresDimming, told: [.dimmingFailure: 60 + 2 * poll], light: .dimmed),
         Row(trait: .concealsDimming, told: [.feederLoadHigh: load], light: .dimmed),
         Row(trait: .ignoresOff, told: [.dayBurner: 300 + poll], light: .off),
@@ -66,10 +61,10 @@ struct LampFaultMatrixTests {
         #expect(street.words.isEmpty)
         var moments: [BootInstant] = [street.now]
         if let trait = row.trait { street.trouble(trait) }
-        street.run(.seconds(3000))
+        street.run(.seconds(row.told[.cycling] == nil ? 900 : 2100))
         moments.append(street.now)
         street.order(50)
-        street.run(.seconds(1200))
+        street.run(.seconds(900))
         moments.append(street.now)
         street.order(0)
         street.run(.seconds(900))

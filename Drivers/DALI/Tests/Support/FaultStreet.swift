@@ -5,7 +5,7 @@ import Telemetry
 
 @testable import DALIDriver
 
-/// Eight lamps on one feeder with a meter: the real driver on the simulated bus, and the fault rules that hear of it what the
+/// Four lamps on one feeder with a meter: the real driver on the simulated bus, and the fault rules that hear of it what the
 /// runtime would tell them.
 final class FaultStreet {
     /// Odd, so that no poll keeps step with a lamp that flickers.
@@ -29,7 +29,7 @@ final class FaultStreet {
 
     /// - Parameter isMetered: the lamps' gear tells its own power and starts.
     init(isMetered: Bool, seed: UInt64 = 7) throws {
-        let lamps = SimulatedBus.lamps(8) { $1.isD4i = isMetered }
+        let lamps = SimulatedBus.lamps(4) { $1.isD4i = isMetered }
         field = SimulatedBus(
             gear: lamps, seed: seed, interval: UInt64(Self.poll.components.seconds * 1000),
             profilePoints: Configuration.points.map(\.rawValue) + (isMetered ? ["active_power", "lamp_starts"] : []))
