@@ -121,7 +121,8 @@ let package = Package(
             "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry", "CLinux", protobuf],
             path: "Drivers/Modbus/Tests", exclude: ["Python", "Transcripts"]),
         tests(
-            "DALIDriverTests", ["DALIDriver", "DriverKit", "DriverProtocol", "FieldSimulator", "Telemetry", protobuf],
+            "DALIDriverTests",
+            ["DALIDriver", "DriverKit", "DriverProtocol", "FieldSimulator", "Lighting", "Telemetry", protobuf],
             path: "Drivers/DALI/Tests"),
     ]
 )

@@ -158,6 +158,37 @@ struct ArchitectureTests {
             }
         }
     }
+
+    @Test func `what drivers tell is in the catalogue and keeps its kind on the way up`() throws {
+        let source = try #require(TestFiles.text(Project.root + "/Sources/Telemetry/EventKind.swift"))
+        var kinds: [String: String] = [:]
+        for line in source.split(separator: "\n") where line.contains("static let") {
+            let words = line.split(separator: " ")
+            guard let place = words.firstIndex(of: "let"), let kind = line.split(separator: "\"").dropFirst().first
+            else { continue }
+            kinds[String(words[place + 1])] = String(kind)
+        }
+        let list = try #require(source.range(of: "fromDrivers: Set<String> = ["))
+        let passed = Set(
+            source[list.upperBound...].prefix { $0 != "]" }.split { !$0.isLetter }.compactMap { kinds[String($0)] })
+        #expect(passed.contains("setup_written"), "the list was not found: \(passed)")
+        var told: Set<String> = []
+        for file in Self.swiftFiles(under: Project.root + "/Drivers") where !file.contains("/Tests/") {
+            let text = TestFiles.text(file) ?? ""
+            for call in ["tell(", "event.kind = "] {
+                var rest = text[...]
+                while let found = rest.range(of: call) {
+                    rest = rest[found.upperBound...]
+                    let argument = rest.drop { $0.isWhitespace }
+                    guard argument.first == "\"" else { continue }
+                    let kind = String(argument.dropFirst().prefix { $0 != "\"" })
+                    told.insert(kind)
+                    #expect(passed.contains(kind), "\(file): \(kind) would arrive as `driver`")
+                }
+            }
+        }
+        #expect(told.isSuperset(of: ["identity_changed", "dali_bus_down", "wrong_device"]), "\(told)")
+    }
 }
 
 extension StringProtocol {

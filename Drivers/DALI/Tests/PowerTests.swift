@@ -34,6 +34,11 @@ struct PowerTests {
         }
         let states = bus.outlet.all.states.filter { $0.device < 4 && $0.condition == .offline }
         #expect(states.isEmpty)
+        // A probe that nobody answers is no request: counted without a failure it would be taken for an answer.
+        for lamp in UInt32(0)..<4 {
+            let counts = bus.outlet.all.states.filter { $0.device == lamp && $0.detail.contains("no mains") }
+            #expect(Set(counts.map(\.requests)).count == 1)
+        }
         let probes = bus.frames(since: begun).filter { $0.data[0] <= 7 && $0.data[0] & 1 == 1 }
         #expect((55...62).contains(probes.count))
         // The others are read as before.

@@ -144,9 +144,9 @@ struct Gear {
     ///
     /// - Returns: whether it has just gone offline.
     mutating func missed(_ sentence: String) -> Bool {
-        requests += 1
-        // Nobody expects an answer of a gear without mains.
+        // Nobody expects an answer of a gear without mains. It is not counted: a request without a failure would be an answer.
         guard !isUnpowered else { return false }
+        requests += 1
         failures += 1
         misses += 1
         detail = sentence
