@@ -121,7 +121,7 @@ struct LampTask {
     /// A bare port of `lamp` has lamps behind it, unless another driver is named.
     static func place(_ options: PlaceOptions, _ bus: String?) throws -> TaskPlace {
         var options = options
-        if options.driver == "modbus" { options.driver = "dali" }
+        if options.namedDriver == nil { options.namedDriver = "dali" }
         return try options.place(bus)
     }
 
