@@ -5,6 +5,7 @@ import DriverProtocol
 import Logging
 import Runtime
 import Supervision
+import Synchronization
 import Telemetry
 
 /// A driver that runs for one question and is gone afterwards.
@@ -50,10 +51,12 @@ struct DriverSession {
         _ configure: DriverConfigure, title: String, _ manifest: DriverManifest, configureOnly: Bool = false,
         sink: any DriverSink = SilentSink(), _ body: (DriverSession) async throws -> Result
     ) async throws -> Result {
+        let keeper = SessionMemory(passing: sink)
         let supervisor = DriverSupervisor(
             bus: configure.bus, executable: DriverPrograms.path(of: manifest), manifestName: manifest.driver,
             workingDirectory: manifest.folder, configure: configure, configureOnly: configureOnly, hasLamps: false,
-            log: Logger(label: "driver", factory: { _ in SwiftLogNoOpLogHandler() }), sink: sink)
+            log: Logger(label: "driver", factory: { _ in SwiftLogNoOpLogHandler() }), sink: keeper)
+        keeper.tell(supervisor)
         await supervisor.start()
         let state = await supervisor.settled(within: startLimit)
         guard state.condition == .running, let configured = await supervisor.configured else {
@@ -91,6 +94,29 @@ struct DriverSession {
     /// Wall time of a moment of the boot clock, as this machine's clock stands now.
     static func wall(_ instant: BootInstant) -> UTCInstant {
         UTCInstant(nanoseconds: candela_realtime_nanoseconds() - candela_boottime_nanoseconds() + instant.nanoseconds)
+    }
+}
+
+/// What a driver wants remembered lives as long as the session: the supervisor gives it back to a driver that starts again. Said to
+/// be stored at once, for there is no disk here to wait for; a commissioning would not go on without it.
+private final class SessionMemory: DriverSink {
+    private struct Weak: Sendable {
+        weak var supervisor: DriverSupervisor?
+    }
+
+    private let listener: any DriverSink
+    private let held = Mutex(Weak())
+
+    init(passing listener: any DriverSink) { self.listener = listener }
+
+    /// Whom to tell; set once the supervisor is made.
+    func tell(_ supervisor: DriverSupervisor) { held.withLock { $0.supervisor = supervisor } }
+
+    func driver(_ bus: String, didReport report: DriverReport) async {
+        if case .remember(let memory) = report {
+            await held.withLock { $0.supervisor }?.remembered(device: memory.device, key: memory.key)
+        }
+        await listener.driver(bus, didReport: report)
     }
 }
 

@@ -20,8 +20,7 @@ struct LampCommand: AsyncParsableCommand {
         subcommands: [
             LampSetCommand.self, LampOffCommand.self, LampMaximumCommand.self, LampIdentifyCommand.self,
             LampReleaseCommand.self, LampScanCommand.self, LampCommissionCommand.self, LampQueryCommand.self,
-            LampMemoryCommand.self, LampReplaceCommand.self,
-            LampReleaseCommand.self, LampFaultsCommand.self,
+            LampMemoryCommand.self, LampReplaceCommand.self, LampFaultsCommand.self,
         ])
 }
 

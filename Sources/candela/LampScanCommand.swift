@@ -89,9 +89,12 @@ struct LampCommissionCommand: AsyncParsableCommand {
         let estimate = try await task.run(
             TaskOrder("commission", arguments + [.init("estimate", .bool(true))]), at: place, onStep: { _ in })
         let seconds = UInt64(max(0, estimate["interrupted_seconds"]?.number?.approximation ?? 0))
+        let full = UInt64(max(0, estimate["full_bus_seconds"]?.number?.approximation ?? 0))
         let lamps = LampView.strings(estimate["interrupts"]).count
         Output.complain(
-            "Commissioning takes about \(Formats.span(seconds: seconds)); \(Formats.count(lamps, "lamp")) of the configuration "
+            "Commissioning takes about \(Formats.span(seconds: seconds))"
+                + (full > seconds ? ", up to \(Formats.span(seconds: full)) where 64 gear have no address yet; " : "; ")
+                + "\(Formats.count(lamps, "lamp")) of the configuration "
                 + "\(lamps == 1 ? "is" : "are") not polled meanwhile. Lamps keep their levels; commands still reach them."
                 + (new ? " With --new EVERY gear on the bus loses its address." : ""))
         guard Output.canAsk else {
@@ -118,7 +121,7 @@ struct LampTask {
     /// A bare port of `lamp` has lamps behind it, unless another driver is named.
     static func place(_ options: PlaceOptions, _ bus: String?) throws -> TaskPlace {
         var options = options
-        if options.driver == "modbus" { options.driver = "dali" }
+        if options.namedDriver == nil { options.namedDriver = "dali" }
         return try options.place(bus)
     }
 

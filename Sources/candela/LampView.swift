@@ -20,7 +20,9 @@ enum LampView {
         if !twice.isEmpty {
             lines.append("! more than one gear answers at \(twice.joined(separator: ", ")): commission the bus")
         }
-        if let count = result["unaddressed"]?.number, count != .zero { lines.append("! \(count) without an address") }
+        if let count = result["unaddressed"]?.number, count != .zero {
+            lines.append("! at least \(count) without an address")
+        }
         if let note = result["note"]?.text { lines.append("! \(note)") }
         if !gear.isEmpty {
             lines.append("")

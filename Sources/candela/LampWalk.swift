@@ -47,7 +47,10 @@ struct LampWalk {
     func run() async throws -> [String] {
         let task = LampTask(options)
         Output.complain("looking who is there...")
-        let scan = try await task.run(TaskOrder("scan"), at: place, onStep: { _ in })
+        // Between the polls of a full bus this takes minutes: who waits sees that something happens.
+        let scan = try await task.run(TaskOrder("scan"), at: place) { step in
+            if let line = step["line"]?.text { Output.complain(line) }
+        }
         let gear = LampView.items(scan["gear"])
         guard !gear.isEmpty else { throw CommandFailure(ExitStatus.noAnswer, "nothing answered on this bus") }
         Output.complain("\(Formats.count(gear.count, "lamp")). Enter keeps the name, r blinks again, q ends.")

@@ -8,7 +8,12 @@ struct PlaceOptions: ParsableArguments {
     @Option(help: "Its baud rate.") var baud: Int?
     @Option(help: "Its parity: none, even or odd.") var parity: String?
     @Option(help: "Its stop bits: 1 or 2.") var stopBits: Int?
-    @Option(help: "The driver of --port.") var driver = "modbus"
+    @Option(help: "What is behind a DALI --port: luba (without it), foxtron or sevenlab.") var interface: String?
+    @Option(name: .customLong("driver"), help: "The driver of --port: modbus or, for lamp commands, dali without it.")
+    var namedDriver: String?
+
+    /// Only DALI drivers ask what kind of interface is there.
+    var driver: String { namedDriver ?? (interface == nil ? "modbus" : "dali") }
 
     static let parities = ["none", "even", "odd"]
 
@@ -25,6 +30,7 @@ struct PlaceOptions: ParsableArguments {
         var keys: [JSONValue.Member] = []
         if let baud { keys.append(.init("baud", .integer(baud))) }
         if let parity { keys.append(.init("parity", .string(parity))) }
+        if let interface { keys.append(.init("interface", .string(interface))) }
         if let stopBits { keys.append(.init("stop_bits", .integer(stopBits))) }
         return keys
     }
@@ -40,7 +46,7 @@ struct PlaceOptions: ParsableArguments {
             guard busOptions.isEmpty else {
                 throw CommandFailure(
                     ExitStatus.wrongUsage, "bus \(name) has its settings from the configuration",
-                    hint: "--baud, --parity and --stop-bits go with a port, such as --port /dev/ttyUSB0")
+                    hint: "--baud, --parity, --stop-bits and --interface go with a port, such as --port /dev/ttyUSB0")
             }
             return .bus(name)
         case (nil, let port?): return .port(port, busOptions, driver: driver)

@@ -73,7 +73,7 @@ struct BusBudgetTests {
             bus.run(for: .seconds(40))
             reads.append(bus.frames().filter { $0.data[1] == 0xA0 }.count)
         }
-        #expect(reads[0] > 300)
+        #expect(reads[0] > 250)
         #expect(reads[1] <= reads[0] + 2 && reads[1] >= reads[0] - reads[0] / 30)
     }
 

@@ -44,11 +44,19 @@ struct FrameMeaning: Hashable {
 
     private static func device(_ frame: ForwardFrame) -> String {
         let bytes = frame.bytes
-        let opcode = (ControlDeviceOpcode.queries + ControlDeviceOpcode.commands).first { $0.rawValue == bytes[2] }
+        let sensorOpcodes = SensorSetting.light.flatMap { [$0.set, $0.query] }
+        if bytes[0] == 0xC1, bytes[1] == 0x30 { return "device dtr0 \(bytes[2])" }
+        // The instance commands of light sensors share numbers with commands to whole devices.
+        let opcode = (bytes[1] == 0xFE ? opcodes : sensorOpcodes + opcodes).first { $0.rawValue == bytes[2] }
         let target = bytes[0] == 0xFF ? "all" : "A\(bytes[0] >> 1)"
         let instance = bytes[1] == 0xFE ? "" : " instance \(bytes[1])"
         return "device \(target)\(instance) \(plain(opcode?.name ?? "?"))"
     }
+
+    /// Of devices, and of instances of all kinds: what they share has the same number.
+    private static let opcodes =
+        ControlDeviceOpcode.queries + ControlDeviceOpcode.commands + [.setEventScheme]
+        + SensorSetting.occupancy.flatMap { [$0.set, $0.query] }
 
     /// A name without case, blanks and signs, as both sides write it.
     static func plain(_ name: String) -> String {
@@ -65,7 +73,8 @@ struct FrameMeaning: Hashable {
     /// python-dali's reading of `<bits> <data> <device type>` lines.
     private static let script = """
         import sys
-        import dali.gear.general, dali.gear.led, dali.gear.colour, dali.device.general
+        import dali.gear.general, dali.gear.led, dali.gear.colour
+        import dali.device.general, dali.device.light, dali.device.occupancy
         from dali.command import from_frame
         from dali.frame import ForwardFrame
 
@@ -81,7 +90,9 @@ struct FrameMeaning: Hashable {
             command = from_frame(ForwardFrame(bits, data), devicetype=kind)
             name = type(command).__name__.lower()
             twice = "twice" if command.sendtwice else "once"
-            if bits == 24:
+            if bits == 24 and data >> 16 == 0xC1:
+                print("device", name, command.param, twice)
+            elif bits == 24:
                 instance = getattr(command, "instance", None)
                 number = getattr(instance, "value", None)
                 where = "" if number is None else " instance %d" % number

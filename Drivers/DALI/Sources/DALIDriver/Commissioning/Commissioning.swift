@@ -117,7 +117,7 @@ final class Commissioning {
     private func afterCensus() -> ScriptStep {
         let shared = known.filter(\.value.isShared).keys.sorted()
         bench.say(
-            "\(known.count) addresses in use"
+            "\(known.count) address\(known.count == 1 ? "" : "es") in use"
                 + (shared.isEmpty
                     ? "" : "; more than one gear answers at \(shared.map(String.init).joined(separator: ", "))"),
             step: known.count, of: 64)

@@ -79,20 +79,28 @@ enum GearFacts {
         .ask(.gear(address, .queryDeviceType, priority: .configuration)) { outcome in
             guard let first = outcome.byte, first != 254 else { return then([]) }
             guard first == 255 else { return then([first]) }
-            return nextTypes(address, [], then: then)
+            return allTypes(address, questions: 5, then: then)
         }
     }
 
-    private static func nextTypes(
-        _ address: ShortAddress, _ found: [UInt8], then: @escaping ([UInt8]) -> ScriptStep
+    /// More device types than a gear can have.
+    private static let typeLimit = 20
+
+    /// The gear forgets where it was when another command comes between, and polls do: the first question and those after it go as
+    /// one piece. Five are enough for D4i; who has more is asked again from the beginning.
+    private static func allTypes(
+        _ address: ShortAddress, questions: Int, then: @escaping ([UInt8]) -> ScriptStep
     ) -> ScriptStep {
-        // The gear forgets where it was when another command comes between: four fit into one piece.
         .exchange(
-            [DALIRequest](repeating: .gear(address, .queryNextDeviceType, priority: .configuration), count: 4)
+            [.gear(address, .queryDeviceType, priority: .configuration)]
+                + [DALIRequest](
+                    repeating: .gear(address, .queryNextDeviceType, priority: .continuation), count: questions)
         ) { outcomes in
-            let types = outcomes.compactMap(\.byte).prefix { $0 < 254 }
-            let all = found + types.filter { !found.contains($0) }
-            return types.count == 4 && found.count < 16 ? nextTypes(address, all, then: then) : then(all)
+            let types = outcomes.dropFirst().map(\.byte).prefix { $0.map { $0 < 254 } ?? false }.compactMap { $0 }
+            if types.count == questions, questions < typeLimit {
+                return allTypes(address, questions: questions * 2, then: then)
+            }
+            return then(types)
         }
     }
 }

@@ -11,7 +11,7 @@ enum MemoryTask {
         var bank: Int?
         return TaskSubject.task(
             arguments, extra: { bank = $0.map.required("bank", "0 to 255")?.integer(in: 0...255) }
-        ) { [bank] address, _, bench in
+        ) { address, _, bench in
             let number = UInt8(bank ?? 0)
             guard let table = MemoryBank.numbered(number) else { return plain(address, number) }
             return read(

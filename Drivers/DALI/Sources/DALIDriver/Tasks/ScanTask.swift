@@ -56,6 +56,8 @@ final class Scan {
     private var sensors: [JSONValue] = []
     private var unaddressed: Int?
     private var hasUnaddressed = false
+    /// Some have the random address of their manufacture, which they all have.
+    private var isFresh = false
     private var searched = SearchAddress()
 
     init(range: ClosedRange<Int>, isRandom: Bool, bench: any DALITaskBench) {
@@ -151,7 +153,12 @@ final class Scan {
         case .found(let random):
             // Several that share a random address count as one: more is not to be had without changing it.
             unaddressed = (unaddressed ?? 0) + 1
-            bench.say("gear without an address, random address \(hexadecimal(random))")
+            if random == SearchAddress.highest {
+                isFresh = true
+                bench.say("gear without an address and never commissioned: how many is known when they are given one")
+            } else {
+                bench.say("gear without an address, random address \(hexadecimal(random))")
+            }
             guard (unaddressed ?? 0) < 64 else { return endSearch() }
             return .exchange(searched.set(random) + [.special(.withdraw, priority: .configuration)]) { [self] _ in
                 self.search(RandomAddressSearch())
@@ -210,6 +217,12 @@ final class Scan {
             .init("duplicates", .array(rows.filter(\.isShared).map { .integer($0.address.number) })),
         ]
         if let unaddressed { members.append(.init("unaddressed", .integer(unaddressed))) }
+        if isFresh {
+            members.append(
+                .init(
+                    "note", "gear that was never commissioned answers as one: `candela lamp commission` tells it apart")
+            )
+        }
         if hasUnaddressed, unaddressed == nil {
             members.append(.init("note", "there is gear without an address: `candela lamp commission` gives it one"))
         }
