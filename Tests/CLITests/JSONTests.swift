@@ -25,7 +25,7 @@ struct JSONTests {
                 "read_only",
                 "configuration_note", "buses", "uplinks", "queue", "alarms", "warnings", "devices_good",
                 "devices_total",
-                "readings_per_s", "healthy",
+                "readings_per_s", "healthy", "locks", "notes",
             ])
         #expect(status["uptime_s"]?.number == ExactDecimal(93_784))
         #expect(status["readings_per_s"]?.number == ExactDecimal("48.25"))

@@ -98,7 +98,8 @@ import Testing
         }
         // Two probes of the driver: what one of them hears must not be taken for a lamp that answers.
         try await eventually("two probes", within: .seconds(40)) { try await Self.probes(street).count >= 2 }
-        #expect(Set(try await Self.probes(street)).count == 2, "each probe asks another lamp")
+        // What was under way when the feeder died stands in the log, too.
+        #expect(Set(try await Self.probes(street)).count >= 2, "each probe asks another lamp")
         #expect(street.headEnd.events("feeder_dead").count == 1)
         #expect(Self.alarms(street) == ["feeder_dead"])
         let text = try await Self.faults(street)

@@ -144,7 +144,9 @@ import Testing
         #expect(try await street.gateway.terminate() == 0)
     }
 
-    @Test func `a lighting driver that dies again and again is given up by nobody`() async throws {
+    /// The limit of crashes and the wait after it take more than a minute by nature: `scripts/soak --only crashes`.
+    @Test(.enabled(if: getenv("CANDELA_SOAK_SECONDS") != nil, "it takes 70 s: scripts/soak --only crashes runs it"))
+    func `a lighting driver that dies again and again is given up by nobody`() async throws {
         let street = try await Street { Street.configuration($0) }
         try await street.ready()
         try await street.waitForLevel("lamp-01", 229)

@@ -150,7 +150,7 @@ import Testing
         let words = Set(different.map(\.text))
         for part in [
             "queryactuallevel", "readmemorylocation", "settemporarycolourtemperature", "addtogroup",
-            "G0 ", "initialise", "compare", "programshortaddress", "verifyshortaddress", "terminate", "identifydevice",
+            "initialise", "compare", "programshortaddress", "verifyshortaddress", "terminate", "identifydevice",
             "startquiescentmode", "stopquiescentmode", "setholdtimer", "sethysteresis", "queryinputvalue",
             "device dtr0",
         ] {
