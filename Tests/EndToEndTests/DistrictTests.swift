@@ -84,7 +84,8 @@ import Testing
         #expect(District.lamps.enumerated().allSatisfy { levels[$1] == ($0 < 32 ? District.thirty : District.sixty) })
     }
 
-    @Test func `power returns to a district without a clock and without a broker`() async throws {
+    @Test(.enabled(if: getenv("CANDELA_SOAK_SECONDS") != nil, "it takes 45 s: scripts/soak --only district runs it"))
+    func `power returns to a district without a clock and without a broker`() async throws {
         let street = try await Street(scenario: District.scenario(personality: ["slow-start"])) {
             District.configuration(
                 $0, clock: "head-end", interval: "5s",
@@ -135,7 +136,8 @@ import Testing
         #expect(ledger.violations.isEmpty, "\(ledger.violations.prefix(5)); \(ledger.figures)")
     }
 
-    @Test func `movement and a contact drive a group, and lamps that go together get one frame`() async throws {
+    @Test(.enabled(if: getenv("CANDELA_SOAK_SECONDS") != nil, "it takes 45 s: scripts/soak --only district runs it"))
+    func `movement and a contact drive a group, and lamps that go together get one frame`() async throws {
         let south = """
             steps: [{at: "00:00", level: 60%}], dynamic: [{source: eye.occupied, when: occupied, level: 100%}, \
             {source: door.switch_position, when: "= true", level: 80%}]
