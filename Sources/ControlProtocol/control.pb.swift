@@ -11,11 +11,7 @@
 /// What the CLI and the daemon say to each other over the control socket, framed as the driver protocol:
 /// varint length, then one Request (to the daemon) or Reply (from it). At most 4,194,304 bytes each.
 
-#if canImport(FoundationEssentials)
 public import FoundationEssentials
-#else
-public import Foundation
-#endif
 public import SwiftProtobuf
 
 // If the compiler emits an error on this type, it is because this file

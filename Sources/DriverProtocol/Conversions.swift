@@ -69,3 +69,18 @@ extension DriverPointDescription {
             basis: basis, isDerived: derived, isIdentity: identity)
     }
 }
+
+extension DriverOptionDescription {
+    /// - Parameters:
+    ///   - type: as a person would say it: `number`, `duration`, `luba|foxtron`.
+    ///   - standard: what holds without it; empty: nothing does.
+    ///   - help: one line.
+    public init(_ name: String, _ type: String, _ standard: String, _ help: String, required: Bool = false) {
+        self.init()
+        self.name = name
+        self.type = type
+        defaultValue = standard
+        self.help = help
+        self.required = required
+    }
+}

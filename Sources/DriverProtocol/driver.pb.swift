@@ -14,11 +14,7 @@
 /// stderr is the driver's log. Every message is preceded by its length as a protobuf varint. A message from the
 /// driver is at most 262,144 bytes, one to the driver at most 4,194,304. docs/driver-protocol.md tells the rules.
 
-#if canImport(FoundationEssentials)
 public import FoundationEssentials
-#else
-public import Foundation
-#endif
 public import SwiftProtobuf
 
 // If the compiler emits an error on this type, it is because this file

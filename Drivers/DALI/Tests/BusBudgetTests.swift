@@ -81,11 +81,16 @@ struct BusBudgetTests {
         let bus = SimulatedBus(gear: SimulatedBus.lamps(2))
         try bus.start()
         bus.run(for: .seconds(2))
-        let ring = bus.engine.ring
-        #expect(ring.contains { $0.text.hasPrefix("A1 QUERY STATUS: answer") && !$0.isFailure })
+        #expect(
+            bus.engine.frameLog.all.contains { entry in
+                guard case .outcome(let request, .reply) = entry.record else { return false }
+                return request.frame.description == "A1 QUERY STATUS" && entry.record.words.hasPrefix("answer")
+            })
         bus.run(for: .seconds(300))
-        #expect(bus.engine.ring.count == DALITraceRing.capacity)
-        #expect(zip(bus.engine.ring, bus.engine.ring.dropFirst()).allSatisfy { $0.at <= $1.at })
+        let ring = bus.engine.frameLog.all
+        #expect(ring.count == FrameLog.capacity)
+        #expect(ring.last?.number == bus.engine.frameLog.count - 1)
+        #expect(zip(ring, ring.dropFirst()).allSatisfy { $0.at <= $1.at })
     }
 
     @Test func `another controller's level is seen within a second and told once`() throws {

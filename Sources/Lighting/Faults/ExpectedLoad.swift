@@ -21,7 +21,7 @@ extension LampPower {
 /// What the lamps on a feeder should draw together, lamp by lamp.
 ///
 /// The sum of ``LampPower/expected(light:)`` and of what else is connected. A lamp nobody knows anything of counts half,
-/// and widens the limit by the same: dark and burning are both within it. What cannot be seen: a failed lamp in so many
+/// and widens the limit by the same: dark and at the ordered level are both within it, brighter is not. What cannot be seen: a failed lamp in so many
 /// that the share of the limit hides it (5 % of 40 lamps are two), and a lamp that failed while another burned unasked.
 public struct ExpectedLoad: Sendable, Hashable {
     /// Of all lamps, in W.

@@ -5,23 +5,12 @@ internal import Telemetry
 extension Sensor {
     /// Options of a sensor beside `address`.
     static let options: [DriverOptionDescription] = [
-        option("instance", "number", "0", "sensors only: which of the control device's instances, 0 to 31"),
-        option("hold", "duration", "", "occupancy sensors: occupied so long after the last movement; steps of 10 s"),
-        option("report", "duration", "", "sensors: an event so often although nothing changes; 0s to 255s"),
-        option("deadtime", "duration", "", "sensors: shortest time between two events; steps of 50 ms"),
-        option("hysteresis", "number", "", "light sensors: percent of change that is worth an event, 0 to 25"),
+        .init("instance", "number", "0", "sensors only: which of the control device's instances, 0 to 31"),
+        .init("hold", "duration", "", "occupancy sensors: occupied so long after the last movement; steps of 10 s"),
+        .init("report", "duration", "", "sensors: an event so often although nothing changes; 0s to 255s"),
+        .init("deadtime", "duration", "", "sensors: shortest time between two events; steps of 50 ms"),
+        .init("hysteresis", "number", "", "light sensors: percent of change that is worth an event, 0 to 25"),
     ]
-
-    private static func option(_ name: String, _ type: String, _ standard: String, _ help: String)
-        -> DriverOptionDescription
-    {
-        var option = DriverOptionDescription()
-        option.name = name
-        option.type = type
-        option.defaultValue = standard
-        option.help = help
-        return option
-    }
 
     /// Reads a device of a sensor's profile; what is wrong goes to `diagnostics`.
     ///

@@ -19,19 +19,19 @@ struct BusConfiguration {
     let groupNames: [String]
 
     static let busOptions: [DriverOptionDescription] = [
-        option("interface", InterfaceKind.all.map(\.name).joined(separator: "|"), "luba", "kind of DALI interface"),
-        option(
+        .init("interface", InterfaceKind.all.map(\.name).joined(separator: "|"), "luba", "kind of DALI interface"),
+        .init(
             "baud", "number", "",
             "speed of the serial line to the interface, bit/s; without it the vendor's of its kind"),
     ]
 
     static let deviceOptions: [DriverOptionDescription] =
         [
-            option("address", "number", "", "short address of the control gear, 0 to 63", required: true),
-            option(
+            .init("address", "number", "", "short address of the control gear, 0 to 63", required: true),
+            .init(
                 "curve", "auto|logarithmic|linear", "auto",
                 "how level becomes light; auto asks the gear, others are selected"),
-            option("fade", "duration", "", "fade time of commands that bring none; one of the standard's"),
+            .init("fade", "duration", "", "fade time of commands that bring none; one of the standard's"),
         ]
         + GearSettings.options + Sensor.options
 
@@ -178,15 +178,4 @@ struct BusConfiguration {
         return nil
     }
 
-    private static func option(
-        _ name: String, _ type: String, _ standard: String, _ help: String, required: Bool = false
-    ) -> DriverOptionDescription {
-        var option = DriverOptionDescription()
-        option.name = name
-        option.type = type
-        option.defaultValue = standard
-        option.help = help
-        option.required = required
-        return option
-    }
 }

@@ -3,38 +3,16 @@ internal import DriverProtocol
 internal import Telemetry
 
 extension BusEngine {
-    /// What crossed the bus, for the ring, and what others than us did on it.
+    /// What others than us did on the bus.
     func hear(_ record: DALIConnection.Record) {
-        guard case .event(let event) = record else { return }
+        guard case .event(.foreignFrame(let frame)) = record else { return }
         let now = world.now()
-        if case .foreignFrame(let frame) = event {
-            ringBuffer.append(
-                DALITraceEntry(
-                    at: now, took: .zero, request: nil, outcome: nil, received: frame.bytes,
-                    text: "another controller: \(frame)"))
-            if frame.bits == 16 { heardGearFrame(frame, at: now) } else { sensors?.heard(frame, at: now) }
-        }
+        if frame.bits == 16 { heardGearFrame(frame, at: now) } else { sensors?.heard(frame, at: now) }
     }
 
-    /// The newest exchanges, oldest first.
-    var ring: [DALITraceEntry] { ringBuffer.all }
-
-    func remember(_ request: DALIRequest, _ outcome: DALIOutcome, took: Duration) {
+    /// A request of ours that sets a transfer register ends what a bank's reader relied on.
+    func noteRegisters(_ request: DALIRequest) {
         if request.setsRegister { registerUses += 1 }
-        var received: [UInt8] = []
-        let words: String
-        switch outcome {
-        case .none: words = request.expectsReply ? "no answer" : "sent"
-        case .reply(let value):
-            received = [value]
-            words = "answer \(value) (\(hexadecimal([value])))"
-        case .collision: words = "unreadable answer: two or more gear at once"
-        case .error(let failure): words = failure.description
-        }
-        ringBuffer.append(
-            DALITraceEntry(
-                at: world.now(), took: took, request: request, outcome: outcome, received: received,
-                text: "\(request.frame): \(words)"))
     }
 
     private func heardGearFrame(_ frame: ForwardFrame, at now: BootInstant) {

@@ -79,7 +79,7 @@ extension BusEngine {
             outcome = connection.transact(request)
             let took = world.now().duration(since: begun)
             account(request, outcome, took: took)
-            remember(request, outcome, took: took)
+            noteRegisters(request)
             if case .error = outcome { break }
         }
         return outcome

@@ -99,7 +99,6 @@ final class BusEngine {
     var nextSweep = 0
     var sensors: SensorWatch?
     var registerUses: UInt64 = 0
-    var ringBuffer = DALITraceRing()
     private(set) var isStarted = false
     private var isTasksTurn = false
     var sentStates: [Int: (state: DriverDeviceState, at: BootInstant)] = [:]

@@ -37,26 +37,16 @@ struct GearSettings: Sendable, Hashable {
     var identity: GearIdentity?
 
     static let options: [DriverOptionDescription] = [
-        option("gear", "text", "", "GTIN/identification number of the gear that belongs here, as scan prints it"),
-        option("power_on", "percent|last", "fallback", "level after mains return, kept in the gear"),
-        option("system_failure", "percent|keep", "fallback", "level when the bus has no voltage, kept in the gear"),
-        option("fade_rate", "number", "", "fade rate 1 to 15 of up and down, the standard's table"),
-        option("extended_fade", "duration", "", "fade time beyond the table, up to 16min; needs fade 0s"),
-        option("min_level", "percent", "", "lowest level, kept in the gear"),
-        option("max_level", "percent", "", "highest level, kept in the gear"),
-        option("scenes", "map", "", "scene number to percent, or none"),
+        .init("gear", "text", "", "GTIN/identification number of the gear that belongs here, as scan prints it"),
+        .init("power_on", "percent|last", "fallback", "level after mains return, kept in the gear"),
+        .init("system_failure", "percent|keep", "fallback", "level when the bus has no voltage, kept in the gear"),
+        .init("fade_rate", "number", "", "fade rate 1 to 15 of up and down, the standard's table"),
+        .init("extended_fade", "duration", "", "fade time beyond the table, up to 16min; needs fade 0s"),
+        .init("min_level", "percent", "", "lowest level, kept in the gear"),
+        .init("max_level", "percent", "", "highest level, kept in the gear"),
+        .init("scenes", "map", "", "scene number to percent, or none"),
     ]
 
-    private static func option(_ name: String, _ type: String, _ standard: String, _ help: String)
-        -> DriverOptionDescription
-    {
-        var option = DriverOptionDescription()
-        option.name = name
-        option.type = type
-        option.defaultValue = standard
-        option.help = help
-        return option
-    }
 }
 
 extension GearSettings {

@@ -2,8 +2,8 @@ internal import Telemetry
 
 /// The newest frames of a bus, ours and those of others, for people who ask afterwards or listen now. Used from the bus thread only.
 final class FrameLog {
-    /// Ten seconds of a bus that does nothing else: 20 exchanges a second.
-    static let capacity = 256
+    /// Some twelve seconds of a busy bus, two records an exchange: a fault and what led to it.
+    static let capacity = 512
 
     struct Entry {
         /// Rises by one with each.
@@ -16,13 +16,14 @@ final class FrameLog {
     private(set) var count = 0
 
     func append(_ record: DALIConnection.Record, at now: BootInstant) {
-        if entries.count == Self.capacity { entries.removeFirst(Self.capacity / 4) }
+        // Let go in portions, so that not every record moves all the others.
+        if entries.count == Self.capacity + Self.capacity / 4 { entries.removeFirst(Self.capacity / 4) }
         entries.append(Entry(number: count, at: now, record: record))
         count += 1
     }
 
     /// Oldest first.
-    var all: [Entry] { entries }
+    var all: ArraySlice<Entry> { entries.suffix(Self.capacity) }
 
     func since(_ number: Int) -> ArraySlice<Entry> {
         entries[(entries.firstIndex { $0.number >= number } ?? entries.count)...]

@@ -7,18 +7,18 @@ struct BusOptions: Sendable {
     static let parities: KeyValuePairs<String, SerialSettings.Parity> = ["none": .none, "even": .even, "odd": .odd]
 
     static let descriptions: [DriverOptionDescription] = [
-        option("baud", "number", "9600", "baud rate of the serial line"),
-        option("parity", "none|even|odd", "none", "parity of the serial line"),
-        option("stop_bits", "1|2", "1", "stop bits of the serial line; data bits are always 8"),
-        option("response_timeout", "duration", "500ms", "longest wait for the first byte of an answer"),
-        option("turnaround", "duration", "0ms", "silence kept after each exchange, beyond 3.5 characters"),
-        option("sick_share", "percentage", "5%", "the most bus time that failing devices may cost together"),
-        option("echo", "auto|yes|no", "auto", "whether the adapter sends our own bytes back; auto finds out"),
-        option("low_latency", "flag", "true", "tell a USB adapter to hand over bytes at once"),
-        option(
+        .init("baud", "number", "9600", "baud rate of the serial line"),
+        .init("parity", "none|even|odd", "none", "parity of the serial line"),
+        .init("stop_bits", "1|2", "1", "stop bits of the serial line; data bits are always 8"),
+        .init("response_timeout", "duration", "500ms", "longest wait for the first byte of an answer"),
+        .init("turnaround", "duration", "0ms", "silence kept after each exchange, beyond 3.5 characters"),
+        .init("sick_share", "percentage", "5%", "the most bus time that failing devices may cost together"),
+        .init("echo", "auto|yes|no", "auto", "whether the adapter sends our own bytes back; auto finds out"),
+        .init("low_latency", "flag", "true", "tell a USB adapter to hand over bytes at once"),
+        .init(
             "rs485", "map", "", "{rts_on_send, delay_before, delay_after}: the kernel switches the direction by RTS"),
-        option("late", "duration", "100ms", "after a time-out the same request is not repeated for this long"),
-        option("connections", "number", "1", "most open connections to one host; one request is under way on each"),
+        .init("late", "duration", "100ms", "after a time-out the same request is not repeated for this long"),
+        .init("connections", "number", "1", "most open connections to one host; one request is under way on each"),
     ]
 
     var serial = SerialSettings()
@@ -60,17 +60,4 @@ struct BusOptions: Sendable {
         }
         map.finish()
     }
-}
-
-/// One row of the driver's list of options.
-func option(
-    _ name: String, _ type: String, _ standard: String, _ help: String, required: Bool = false
-) -> DriverOptionDescription {
-    var option = DriverOptionDescription()
-    option.name = name
-    option.type = type
-    option.defaultValue = standard
-    option.help = help
-    option.required = required
-    return option
 }

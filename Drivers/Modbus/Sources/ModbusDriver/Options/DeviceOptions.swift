@@ -5,23 +5,23 @@ internal import Telemetry
 /// The keys of a device that belong to this driver.
 struct DeviceOptions: Sendable {
     static let descriptions: [DriverOptionDescription] = [
-        option("address", "number", "", "unit (slave) address: 1 to 247, on TCP 0 to 255", required: true),
-        option("host", "text", "", "HOST or HOST:PORT, on a bus with port: tcp"),
-        option(
+        .init("address", "number", "", "unit (slave) address: 1 to 247, on TCP 0 to 255", required: true),
+        .init("host", "text", "", "HOST or HOST:PORT, on a bus with port: tcp"),
+        .init(
             "ct_ratio", "number", "1", "current transformers, 250 or 250/5, for a meter that gives secondary values"),
-        option("vt_ratio", "number", "1", "voltage transformers, for a meter that gives secondary values"),
-        option("invert", "flag", "false", "the meter is mounted the other way round: import and export change places"),
-        option("pulse", "map", "", "{per, start, at}: what one pulse is worth, for a pulse input"),
-        option(
+        .init("vt_ratio", "number", "1", "voltage transformers, for a meter that gives secondary values"),
+        .init("invert", "flag", "false", "the meter is mounted the other way round: import and export change places"),
+        .init("pulse", "map", "", "{per, start, at}: what one pulse is worth, for a pulse input"),
+        .init(
             "word_order", "high_first|low_first", "", "as it is set in the meter, where the installer can choose it"),
-        option(
+        .init(
             "units", "map", "", "{heat_energy: GJ}: the unit a meter is set to, where it differs from the profile's"),
-        option("force_profile", "flag", "false", "read the device although it says that it is another product"),
-        option(
+        .init("force_profile", "flag", "false", "read the device although it says that it is another product"),
+        .init(
             "setup", "map", "",
             "{POINT: VALUE}: what must stand in writable points; written when the device comes (back) and has something else"
         ),
-        option("sunspec_model", "number", "", "the one SunSpec meter model to read, such as 203"),
+        .init("sunspec_model", "number", "", "the one SunSpec meter model to read, such as 203"),
     ]
 
     var unit: Int?
