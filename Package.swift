@@ -100,6 +100,9 @@ let package = Package(
         program("candela-sim", ["FieldSimulator", "Telemetry", "CLinux", arguments], path: "Sources/candela-sim"),
 
         .target(name: "TestSupport", dependencies: ["CLinux"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "DriverTestSupport", dependencies: ["DriverProtocol", "Telemetry", "TestSupport", protobuf],
+            path: "Tests/DriverTestSupport", swiftSettings: strict),
         tests("TelemetryTests", ["Telemetry"]),
         tests("DriverProtocolTests", ["DriverProtocol", "Telemetry", protobuf]),
         tests("DriverKitTests", ["DriverKit", "DriverProtocol", "Telemetry", "CLinux"]),
@@ -118,11 +121,16 @@ let package = Package(
         tests("ArchitectureTests", []),
         tests("EndToEndTests", ["Telemetry"], exclude: ["Python"]),
         tests(
-            "ModbusDriverTests", ["ModbusDriver", "DriverKit", "DriverProtocol", "Telemetry", "CLinux", protobuf],
+            "ModbusDriverTests",
+            ["ModbusDriver", "DriverKit", "DriverProtocol", "DriverTestSupport", "Telemetry", "CLinux", protobuf],
             path: "Drivers/Modbus/Tests", exclude: ["Python", "Transcripts"]),
         tests(
             "DALIDriverTests",
-            ["DALIDriver", "DriverKit", "DriverProtocol", "FieldSimulator", "Lighting", "Telemetry", protobuf],
+            [
+                "DALIDriver", "DriverKit", "DriverProtocol", "DriverTestSupport", "FieldSimulator", "Lighting",
+                "Telemetry",
+                protobuf,
+            ],
             path: "Drivers/DALI/Tests"),
     ]
 )

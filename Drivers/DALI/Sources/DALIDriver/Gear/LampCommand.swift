@@ -20,8 +20,6 @@ struct LampCommand: GearRun {
     /// A frame that the interface refuses (full buffer, a macro) is tried again.
     static let sendAttempts = 3
     static let sendRetry: Duration = .milliseconds(150)
-    /// For a command without a deadline: the longest standard fade of 90.5 s and its settling.
-    static let longestWithoutDeadline: Duration = .seconds(120)
 
     private enum Phase: Sendable {
         /// Nothing is known of the gear: is it there?
@@ -64,16 +62,8 @@ struct LampCommand: GearRun {
 
     init(_ order: LampOrder, command: DriverCommand, gear: Gear, at now: BootInstant) {
         self.order = order
-        priority =
-            switch command.priority {
-            case .schedule: .automatic
-            case .polling: .polling
-            case .person, .unspecified, .UNRECOGNIZED: .user
-            }
-        deadline =
-            command.deadlineBootNs == 0
-            ? now.advanced(by: Self.longestWithoutDeadline)
-            : BootInstant(nanoseconds: Int64(clamping: command.deadlineBootNs))
+        priority = command.framePriority
+        deadline = command.deadline(from: now)
         var fade: UInt8?
         if case .level = order {
             if command.fadeMs == 0 {
