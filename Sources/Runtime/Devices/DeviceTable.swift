@@ -106,6 +106,7 @@ actor DeviceTable {
     /// - Throws: when a point is not there: the driver is broken. What came before it is kept.
     func take(bus: String, _ blocks: [SampleBlock]) async throws(SampleColumnsError) {
         var harvest = Harvest()
+        harvest.output.readings.reserveCapacity(blocks.reduce(0) { $0 + $1.samples.count })
         var fault: SampleColumnsError?
         for block in blocks {
             guard let place = place(bus: bus, index: block.device), block.highestPoint < records[place].points.count
