@@ -26,7 +26,11 @@ struct SeriesDictionary: Sendable {
     @inline(__always)
     mutating func index(of reading: Reading) -> Int {
         let identity = reading.identity
-        if let place = identity.place(in: book), place < series.count, series[place] == identity { return place }
+        if let place = identity.place(in: book), place < series.count,
+            series[place] === identity || series[place] == identity
+        {
+            return place
+        }
         if let known = places.find(identity, in: series) {
             identity.note(place: known, in: book)
             return known

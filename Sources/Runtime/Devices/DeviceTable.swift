@@ -51,11 +51,12 @@ actor DeviceTable {
         billingError = configuration.clock.billingError
         var records: [DeviceRecord] = []
         for bus in configuration.buses {
-            let devices = configuration.devices(onBus: bus.name)
+            let all = configuration.devices
+            let devices = all.indices.filter { all[$0].bus == bus.name }
             ranges[bus.name] = records.count..<records.count + devices.count
             for (index, device) in devices.enumerated() {
-                places[device.name] = records.count
-                records.append(DeviceRecord(configuration: device, index: UInt32(index)))
+                places[all[device].name] = records.count
+                records.append(DeviceRecord(configurations: all, place: device, index: UInt32(index)))
             }
         }
         self.records = records
