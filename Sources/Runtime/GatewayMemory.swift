@@ -7,10 +7,11 @@ public enum GatewayMemory {
 
     /// Descriptions of a thousand devices are built, sent and forgotten in the first seconds.
     static let firstTrim: Duration = .seconds(10)
-    /// What a backlog or a new description needed for a while goes back to the system this often.
-    static let trimInterval: Duration = .seconds(60)
-    /// Code that ran once, at the start or for a person's question, is unmapped every so many trims, the first time included.
-    static let trimsPerRelease = 10
+    /// What a backlog, a new description or a burst of messages needed for a while goes back to the system this often. A trim takes some
+    /// milliseconds; between two, free memory wanders through the heap and each place it was at stays counted.
+    static let trimInterval: Duration = .seconds(15)
+    /// Code that ran once, at the start or for a person's question, is unmapped every so many trims, the first time included: each ten minutes.
+    static let trimsPerRelease = 40
 
     /// Gives freed memory back until the task is cancelled.
     static func keepTrimmed() async {
