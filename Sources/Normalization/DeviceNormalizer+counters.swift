@@ -33,7 +33,7 @@ extension DeviceNormalizer {
         }
         guard var state = counters[index] else { return .good }
         let before = (state.base?.value, state.epoch, state.suspicion?.count, state.pending)
-        let serial = serials.serial(since: state.base?.at)
+        let serial = serials.serial
         let verdict = judge.judge(value, at: moment, state: &state, serial: serial, clock: clock)
         if before != (state.base?.value, state.epoch, state.suspicion?.count, state.pending) {
             saving.isUrgent = true

@@ -129,22 +129,28 @@ struct Inquiry {
 
     var causes: [Cause] { Causes.suggest(evidence) }
 
+    /// Lines of at most 80 columns.
     var text: String {
-        var lines = [
-            "device       \(info.name) on bus \(info.bus), \(info.address)", "profile      \(info.profile)",
-            "state        \(info.state)" + (since.isEmpty ? "" : " since \(since)"),
-            "last answer  \(Formats.age(Formats.lastAnswer(info)))",
-            "failed       \(Formats.failures(info.failures, of: info.requests)), \(Formats.count(Int(clamping: info.missedIntervals), "interval")) missed",
-        ]
-        if !info.detail.isEmpty { lines.append("says         \(info.detail)") }
+        var lines: [String] = []
+        func add(_ text: String, indent: Int = 0) { lines += Wrapped.lines(text, indent: indent) }
+        // Behind the names of the first lines.
+        let column = 13
+        add("device       \(info.name) on bus \(info.bus), \(info.address)", indent: column)
+        add("profile      \(info.profile)", indent: column)
+        add("state        \(info.state)" + (since.isEmpty ? "" : " since \(since)"), indent: column)
+        add("last answer  \(Formats.age(Formats.lastAnswer(info)))", indent: column)
+        let missed = Formats.count(Int(clamping: info.missedIntervals), "interval")
+        add("failed       \(Formats.failures(info.failures, of: info.requests)), \(missed) missed", indent: column)
+        if !info.detail.isEmpty { add("says         \(info.detail)", indent: column) }
         if let exchange {
             lines += ["", "last failing exchange\(isFrozen ? " (kept from the first failure on)" : "")"]
-            if let sent = exchange["sent"]?.text, !sent.isEmpty { lines.append("  >> \(sent)") }
+            if let sent = exchange["sent"]?.text, !sent.isEmpty { add("  >> \(sent)", indent: 5) }
             if let received = exchange["received"]?.text {
-                lines.append("  << \(received.isEmpty ? "nothing" : received)")
+                add("  << \(received.isEmpty ? "nothing" : received)", indent: 5)
             }
-            lines.append(
-                "  " + [exchange["outcome"], exchange["words"]].compactMap { $0?.text }.joined(separator: ": "))
+            add(
+                "  " + [exchange["outcome"], exchange["words"]].compactMap { $0?.text }.joined(separator: ": "),
+                indent: 2)
         }
         lines.append("")
         if info.state == "online", causes.isEmpty {
@@ -154,14 +160,15 @@ struct Inquiry {
         } else {
             lines.append("likely causes, suggested from what was counted:")
             for cause in causes {
-                lines.append("  - \(cause.suggestion)")
-                lines.append("      because \(cause.evidence)")
+                add("  - \(cause.suggestion)", indent: 4)
+                add("      because \(cause.evidence)", indent: 14)
             }
         }
         if !events.isEmpty {
-            lines += ["", "events of the last day:"] + events.map { "  " + EventsCommand.line($0) }
+            lines += ["", "events of the last day:"]
+            for event in events { add("  " + EventsCommand.line(event), indent: 4) }
         }
-        for words in missing { lines.append("(\(words))") }
+        for words in missing { add("(\(words))", indent: 1) }
         return lines.joined(separator: "\n")
     }
 

@@ -116,6 +116,21 @@ import Testing
         }
     }
 
+    @Test func `why suspects the line where its devices have another baud rate`() async throws {
+        try await RealSite.with(RealSite(), daemon: true) { site in
+            try await site.control("mismatch rs485-1 on")
+            try await eventually("all are silent", within: .seconds(60)) {
+                let why = try await site.run(["why", "feeder-b"])
+                return why.status == 1 && why.text.contains("the line as a whole")
+            }
+            let why = try await site.run(["why", "feeder-b"])
+            print(why.text)
+            let words = why.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            #expect(words.contains("wrong baud rate or parity for all"), "\(why.text)")
+            #expect(why.lines.allSatisfy { $0.count <= 80 }, "\(why.text)")
+        }
+    }
+
     @Test func `why suspects the profile where another meter answers at the address`() async throws {
         // The 630 at address 7 taken for an ABB, which keeps its values in another table.
         let devices = """

@@ -24,6 +24,10 @@ struct ToolTests {
         let shown = try await run(arguments)
         #expect(shown.status == status, "\(shown.text)")
         Snapshot.expect(shown.text, is: "tool-" + name)
+        if name.hasPrefix("why") {
+            #expect(
+                shown.text.split(separator: "\n").allSatisfy { $0.count <= 80 }, "at most 80 columns: \(shown.text)")
+        }
     }
 
     @Test(arguments: [

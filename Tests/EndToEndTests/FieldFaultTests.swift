@@ -80,6 +80,47 @@ struct FieldFaultTests {
     }
 
     @Test
+    func `an adapter that echoes and answers of another unit cost no reading`() async throws {
+        let scene = try await Scene()
+        try await scene.field.control("echo rs485-1 on")
+        var began = wallClock()
+        for device in ["pump", "school"] { try await scene.polls(of: device, 3, after: began) }
+        try await scene.field.control("echo rs485-1 off")
+        // The next twelve requests to the pump are answered by address 3 first, with other values.
+        try await scene.field.control("foreign pump 12")
+        began = wallClock()
+        for device in ["pump", "school"] { try await scene.polls(of: device, 8, after: began) }
+        try await scene.finish()
+        scene.judgeNeighbour()
+        #expect(scene.subscriber.readings(of: "pump").filter { !$0.isGood } == [], "the pump answered all the time")
+        #expect(scene.gateway.log.contains { $0.contains("echo") }, "a technician is told of the echo")
+    }
+
+    @Test
+    func `a meter that takes eleven registers at once is asked for no more, and it is said`() async throws {
+        let broker = try await Broker()
+        let subscriber = try await Subscriber(broker)
+        let field = try await Field()
+        try await field.control("limit tcp-feeder 11")
+        let gateway = try GatewayProcess(
+            Configurations.gateway(
+                """
+                board: simulated
+                buses:
+                  network: {driver: modbus, port: "tcp://\(try field.server())"}
+                devices:
+                  feeder: {bus: network, address: 1, profile: eastron-sdm630, interval: 500ms, points: [voltage.L1, voltage.L2, voltage.L3, current.L1, current.L2, current.L3, active_power.L1, active_power.L2, active_power.L3]}
+                """, broker: broker), field: field)
+        let said = try await subscriber.event("what was learned") { $0.kind == "register_refused" }
+        #expect(said.detail["detail"]?.text?.contains("registers per request") == true, "\(said)")
+        for point in ["voltage.L1", "current.L3", "active_power.L3"] {
+            try await subscriber.reading("\(point)") { $0.point == point && $0.isGood }
+        }
+        #expect(try await gateway.terminate() == 0)
+        #expect(Ledger(subscriber.messages).violations == [])
+    }
+
+    @Test
     func `a port that goes and comes back is one alarm for all its devices`() async throws {
         let scene = try await Scene()
         try await scene.field.control("gone rs485-1 on")

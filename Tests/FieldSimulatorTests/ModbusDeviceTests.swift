@@ -174,6 +174,14 @@ import Testing
         #expect(latency == 320_000_000)
         #expect(broken)
         #expect(meter.faults.brokenChecks == 0)
+        meter.faults = DeviceFaults()
+        meter.faults.limit = 11
+        #expect(meter.ask(readRequest(3, 23296, 12)) == .exception(3))
+        #expect(meter.ask(readRequest(3, 23296, 11)) != .exception(3))
+        meter.faults = DeviceFaults()
+        meter.faults.muteAbove = 11
+        #expect(meter.ask(readRequest(3, 23296, 12)) == .silence)
+        #expect(meter.ask(request) != .silence)
     }
 }
 

@@ -103,6 +103,43 @@ import Testing
         #expect(line.counts.earlyRequests == 1)
     }
 
+    @Test func `an adapter with an echo gives every request back before its answer`() throws {
+        let line = line([try device("abb-b23")])
+        line.echoes = true
+        line.receive(request(1), at: second(0))
+        let bytes = drain(line, from: second(0)).flatMap(\.bytes)
+        #expect(Array(bytes.prefix(8)) == request(1))
+        #expect(bytes.count == 8 + 9 && ModbusCRC.isRight(Array(bytes.dropFirst(8))))
+        line.receive(request(9), at: second(20))
+        #expect(drain(line, from: second(20)).flatMap(\.bytes) == request(9), "nobody answers, and the echo is there")
+        #expect(line.counts.collisions == 0)
+    }
+
+    @Test func `another unit answers first, with a frame of its own and other values`() throws {
+        let meter = try device("abb-b23")
+        meter.faults.foreign = 1
+        let line = line([meter])
+        line.receive(request(1), at: second(0))
+        let bytes = drain(line, from: second(0)).flatMap(\.bytes)
+        let (stranger, own) = (Array(bytes.prefix(9)), Array(bytes.dropFirst(9)))
+        #expect(stranger.first == 2 && ModbusCRC.isRight(stranger))
+        #expect(own.first == 1 && ModbusCRC.isRight(own) && own.count == 9)
+        #expect(own[3..<7] != stranger[3..<7])
+        line.receive(request(1), at: second(20))
+        #expect(drain(line, from: second(20)).flatMap(\.bytes).count == 9, "once")
+    }
+
+    @Test func `devices of another baud rate hear broken frames and say nothing`() throws {
+        let line = line([try device("abb-b23")])
+        line.isMismatched = true
+        line.receive(request(1), at: second(0))
+        #expect(drain(line, from: second(0)).isEmpty)
+        #expect(line.counts.brokenFrames == 1)
+        line.isMismatched = false
+        line.receive(request(1), at: second(20))
+        #expect(drain(line, from: second(20)).flatMap(\.bytes).count == 9)
+    }
+
     @Test func `a broadcast is done by all and answered by none`() throws {
         let modules = [try device("cabinet-io", unit: 1, name: "a"), try device("cabinet-io", unit: 2, name: "b")]
         let line = line(modules)

@@ -6,14 +6,17 @@ import Testing
 @Suite struct CounterRuleTests {
     struct Step: Sendable {
         var at: Double
-        var register: String
+        /// nil: the serial number in a request of its own.
+        var register: String?
         var serial: String?
 
-        init(_ at: Double, _ register: String, _ serial: String? = nil) {
+        init(_ at: Double, _ register: String? = nil, _ serial: String? = nil) {
             self.at = at
             self.register = register
             self.serial = serial
         }
+
+        init(_ at: Double, serial: String) { self.init(at, nil, serial) }
     }
 
     struct Row: Sendable, CustomTestStringConvertible {
@@ -26,185 +29,6 @@ import Testing
         var energy: String
     }
 
-    static let rows: [Row] = [
-        Row(
-            testDescription: "advance within the rating",
-            steps: [Step(0, "4711.5"), Step(10, "4711.6"), Step(20, "4711.6"), Step(60, "4712.1")],
-            course: ["good 1", "good 1", "good 1", "good 1"], energy: "0.6"),
-        Row(
-            testDescription: "a spike of 53 MW.h, once",
-            steps: [Step(0, "4711.5"), Step(10, "57711.5"), Step(20, "4711.6")],
-            course: ["good 1", "implausible 1", "good 1"],
-            tale: ["counter_implausible 4711.5 > 57711.5 epoch 1"], energy: "0.1"),
-        Row(
-            testDescription: "a new level that stays, without a serial number",
-            steps: [
-                Step(0, "4711.5"), Step(10, "57711.5"), Step(20, "57711.5"), Step(30, "57711.6"), Step(40, "57711.7"),
-                Step(50, "57711.9"),
-            ],
-            course: ["good 1", "implausible 1", "implausible 1", "discontinuity 2", "good 2", "good 2"],
-            tale: [
-                "counter_implausible 4711.5 > 57711.5 epoch 1", "counter_discontinuity 4711.5 > 57711.6 epoch 2",
-            ], energy: "0.2"),
-        Row(
-            testDescription: "damaged values that do not agree are never believed",
-            steps: [
-                Step(0, "4711.5"), Step(10, "57711.5"), Step(20, "9711.5"), Step(30, "80000"), Step(40, "33000"),
-                Step(50, "4711.6"),
-            ],
-            course: ["good 1", "implausible 1", "implausible 1", "implausible 1", "implausible 1", "good 1"],
-            tale: ["counter_implausible 4711.5 > 57711.5 epoch 1"], energy: "0.1"),
-        Row(
-            testDescription: "a zero, once",
-            steps: [Step(0, "4711.5", "A"), Step(10, "0", "A"), Step(20, "4711.6", "A")],
-            course: ["good 1", "implausible 1", "good 1"],
-            tale: ["counter_implausible 4711.5 > 0 epoch 1"], energy: "0.1"),
-        Row(
-            testDescription: "a zero, once, without a rating",
-            isRated: false,
-            steps: [Step(0, "4711.5"), Step(10, "0"), Step(20, "4711.6")],
-            course: ["good 1", "implausible 1", "good 1"],
-            tale: ["counter_implausible 4711.5 > 0 epoch 1"], energy: "0.1"),
-        Row(
-            testDescription: "zeros for half a minute, without a rating: the way back is no consumption",
-            isRated: false,
-            steps: [
-                Step(0, "4711.5"), Step(10, "0"), Step(20, "0"), Step(30, "0"), Step(40, "4711.6"), Step(50, "4711.6"),
-                Step(60, "4711.7"), Step(70, "4711.9"),
-            ],
-            course: [
-                "good 1", "implausible 1", "implausible 1", "discontinuity 2", "implausible 2", "implausible 2",
-                "discontinuity 3", "good 3",
-            ],
-            tale: [
-                "counter_implausible 4711.5 > 0 epoch 1", "counter_discontinuity 4711.5 > 0 epoch 2",
-                "counter_implausible 0 > 4711.6 epoch 2", "counter_discontinuity 0 > 4711.7 epoch 3",
-            ], energy: "0"),
-        Row(
-            testDescription: "reset of the same meter",
-            steps: [
-                Step(0, "4711.5", "A"), Step(10, "0.3", "A"), Step(20, "0.4", "A"), Step(30, "0.5", "A"),
-            ],
-            course: ["good 1", "counterReset 1", "good 2", "good 2"],
-            tale: ["counter_reset 4711.5 > 0.4 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "reset to zero, and the load goes on",
-            steps: [
-                Step(0, "4711.5", "A"), Step(10, "0", "A"), Step(20, "0.1", "A"), Step(30, "0.2", "A"),
-            ],
-            course: ["good 1", "implausible 1", "good 2", "good 2"],
-            tale: ["counter_implausible 4711.5 > 0 epoch 1", "counter_reset 4711.5 > 0.1 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "a dip of the same meter, once",
-            steps: [Step(0, "4711.5", "A"), Step(10, "4700", "A"), Step(20, "4711.6", "A")],
-            course: ["good 1", "counterReset 1", "good 1"],
-            tale: ["counter_implausible 4711.5 > 4700 epoch 1"], energy: "0.1"),
-        Row(
-            testDescription: "step back without a serial number",
-            steps: [
-                Step(0, "4711.5"), Step(10, "0.3"), Step(20, "0.4"), Step(30, "0.5"), Step(40, "0.6"), Step(50, "0.8"),
-            ],
-            course: ["good 1", "discontinuity 1", "discontinuity 1", "discontinuity 2", "good 2", "good 2"],
-            tale: ["counter_discontinuity 4711.5 > 0.5 epoch 2"], energy: "0.2"),
-        Row(
-            testDescription: "exchange, the serial number read with the register",
-            steps: [Step(0, "4711.5", "A"), Step(10, "12.3", "B"), Step(20, "12.4", "B")],
-            course: ["good 1", "good 2", "good 2"],
-            tale: ["meter_exchanged 4711.5 > 12.3 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "exchange for a meter that stands higher",
-            steps: [Step(0, "4711.5", "A"), Step(10, "4711.6", "B"), Step(20, "4711.7", "B")],
-            course: ["good 1", "good 2", "good 2"],
-            tale: ["meter_exchanged 4711.5 > 4711.6 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "exchange, the serial number read later",
-            steps: [
-                Step(0, "4711.5", "A"), Step(10, "12.3"), Step(20, "12.4", "B"), Step(30, "12.5", "B"),
-            ],
-            course: ["good 1", "discontinuity 1", "good 2", "good 2"],
-            tale: ["meter_exchanged 4711.5 > 12.4 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "exchange for a meter that starts up with a zero",
-            steps: [
-                Step(0, "4711.5", "A"), Step(10, "0", "B"), Step(20, "812.5", "B"), Step(30, "812.6", "B"),
-            ],
-            course: ["good 1", "implausible 1", "good 2", "good 2"],
-            tale: ["meter_exchanged 4711.5 > 812.5 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "a device that starts answers zeros for its serial number too",
-            steps: [
-                Step(0, "4711.5", "A"), Step(10, "0", "0000"), Step(20, "4711.6", "A"),
-            ],
-            course: ["good 1", "implausible 1", "good 1"],
-            tale: ["counter_implausible 4711.5 > 0 epoch 1"], energy: "0.1"),
-        Row(
-            testDescription: "rollover that agrees with rating and time",
-            steps: [Step(0, "99999.9", "A"), Step(10, "0.1", "A"), Step(20, "0.2", "A")],
-            course: ["good 1", "good 2", "good 2"],
-            tale: ["counter_rollover 99999.9 > 0.1 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "rollover without a serial number",
-            steps: [Step(0, "99999.9"), Step(10, "0.1"), Step(20, "0.2")],
-            course: ["good 1", "good 2", "good 2"],
-            tale: ["counter_rollover 99999.9 > 0.1 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "never a rollover when the rating does not allow the rest",
-            steps: [
-                Step(0, "90000"), Step(10, "0.1"), Step(20, "0.2"), Step(30, "0.3"),
-            ],
-            course: ["good 1", "discontinuity 1", "discontinuity 1", "discontinuity 2"],
-            tale: ["counter_discontinuity 90000 > 0.3 epoch 2"], energy: "0"),
-        Row(
-            testDescription: "never a rollover without a rating",
-            isRated: false,
-            steps: [
-                Step(0, "99999.9", "A"), Step(10, "0.1", "A"), Step(20, "0.2", "A"), Step(30, "0.3", "A"),
-            ],
-            course: ["good 1", "counterReset 1", "good 2", "good 2"],
-            tale: ["counter_reset 99999.9 > 0.2 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "after a silence the serial number comes first",
-            steps: [
-                Step(0, "4711.5", "A"), Step(600, "4713.5"), Step(601, "4713.5", "A"), Step(610, "4713.6"),
-            ],
-            course: ["good 1", "discontinuity 1", "good 1", "good 1"], energy: "2.1"),
-        Row(
-            testDescription: "after a silence another meter that stands a little higher",
-            steps: [
-                Step(0, "4711.5", "A"), Step(600, "4713.5"), Step(601, "4713.5", "B"), Step(610, "4713.6"),
-            ],
-            course: ["good 1", "discontinuity 1", "good 2", "good 2"],
-            tale: ["meter_exchanged 4711.5 > 4713.5 epoch 2"], energy: "0.1"),
-        Row(
-            testDescription: "after a silence a device that does not give its serial number any more",
-            steps: [
-                Step(0, "4711.5", "A"), Step(600, "4713.5"), Step(610, "4713.6"), Step(620, "4713.7"),
-                Step(630, "4713.8"),
-            ],
-            course: ["good 1", "discontinuity 1", "discontinuity 1", "discontinuity 1", "good 1"], energy: "2.3"),
-        Row(
-            testDescription: "a long silence allows what the rating allows in it",
-            steps: [Step(0, "4711.5"), Step(36_000, "5211.5"), Step(36_010, "9211.5"), Step(36_020, "5211.6")],
-            course: ["good 1", "good 1", "implausible 1", "good 1"],
-            tale: ["counter_implausible 5211.5 > 9211.5 epoch 1"], energy: "500.1"),
-        Row(
-            testDescription: "a register that is renewed only every half hour",
-            steps: [
-                Step(0, "4711.5"), Step(600, "4711.5"), Step(1_200, "4711.5"), Step(1_800, "4731.5"),
-                Step(1_810, "4731.5"),
-            ],
-            course: ["good 1", "good 1", "good 1", "good 1", "good 1"], energy: "20"),
-        Row(
-            testDescription: "a zero before anything else",
-            isRated: false,
-            steps: [Step(0, "0"), Step(10, "4711.5"), Step(20, "4711.6")],
-            course: ["implausible 1", "good 1", "good 1"], energy: "0.1"),
-        Row(
-            testDescription: "a new meter that has counted nothing",
-            steps: [Step(0, "0"), Step(10, "0"), Step(20, "0"), Step(30, "0.1")],
-            course: ["implausible 1", "implausible 1", "good 1", "good 1"], energy: "0.1"),
-    ]
-
     @Test(arguments: rows)
     func `a row of the table`(row: Row) {
         var meter = VirtualMeter(rules: DeviceRules(rating: row.isRated ? VirtualMeter.rating : nil))
@@ -214,7 +38,7 @@ import Testing
         #expect(Receiver(meter.readings).total == ExactDecimal(row.energy))
         // A register leaves as it was read, whatever was thought of it.
         let sent = meter.readings.filter { $0.point == VirtualMeter.energy }.compactMap { $0.value?.description }
-        #expect(sent == row.steps.map(\.register))
+        #expect(sent == row.steps.compactMap(\.register))
     }
 
     @Test func `what the serial number must settle is asked for`() {
@@ -230,6 +54,22 @@ import Testing
         #expect(event.detail["serial_before"]?.text == "A")
         #expect(event.detail["serial_after"]?.text == "B")
         #expect(event.severity == .info)
+    }
+
+    @Test func `a register of the old meter in one report with the new serial number is still the old one's`() {
+        var meter = VirtualMeter()
+        meter.read("4711.5", serial: "A", at: 2_000_000)
+        func sample(_ point: Int, _ value: Value, _ second: Double) -> Sample {
+            Sample(point: point, value: value, quality: .good, acquired: meter.instant(2_000_000 + second))
+        }
+        let samples = [
+            sample(0, .number(ExactDecimal("4711.6")!), 10), sample(2, .text("B"), 10.2),
+            sample(0, .number(ExactDecimal("12.3")!), 10.5),
+        ]
+        let output = meter.normalizer.normalize(samples, clock: meter.clock)
+        #expect(output.readings.filter { $0.point == VirtualMeter.energy }.map(\.epoch) == [1, 2])
+        #expect(output.events.map(\.kind) == ["meter_exchanged"])
+        #expect(output.events.first?.detail["before"]?.number == ExactDecimal("4711.6"))
     }
 
     @Test func `all counters of another meter begin anew`() {

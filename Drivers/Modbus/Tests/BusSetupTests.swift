@@ -228,4 +228,101 @@ import Testing
                     .read(table: .holding, at: 31, count: 29), .read(table: .holding, at: 0, count: 30),
                 ])
     }
+
+    @Test func `long requests that are never answered become shorter, and that is not kept`() throws {
+        // One block of sixty, and a device that is silent to more than ten.
+        let bus = try FakeBus(Self.profile("[20, 8]"), devices: ["{address: 1}"]) { request, _ in
+            guard case .read(_, _, let count) = request else { return .answer(.written) }
+            return count > 10 ? .silence : registers(request)
+        }
+        bus.run(.seconds(1_800))
+        let sizes = Set(
+            bus.link.log.suffix(20).map { entry -> Int in
+                if case .read(_, _, let count) = entry.request { count } else { 0 }
+            })
+        #expect(sizes == [8, 4])
+        let told = bus.notebook.all.events.filter { $0.kind == "register_refused" }.map(\.detail)
+        #expect(told.count == 2)
+        #expect(told.first?.contains("none of 60 registers: it is asked for 20 at most") == true)
+        #expect(bus.notebook.all.memories.isEmpty, "silence is tried anew at the next start")
+        #expect(bus.samples(0).last?.quality == .good)
+    }
+
+    @Test func `a device that was away is not taken for one that takes less`() throws {
+        var isDead = false
+        let bus = try FakeBus(Self.profile("[20, 8]"), devices: ["{address: 1}"]) { request, _ in
+            isDead ? .silence : registers(request)
+        }
+        for _ in 0..<12 {
+            isDead = false
+            bus.run(.seconds(60))
+            isDead = true
+            bus.run(.seconds(60))
+        }
+        #expect(bus.notebook.all.events.allSatisfy { $0.kind != "register_refused" })
+        #expect(bus.engine.devices[0].plan.learnedMaximum == nil)
+    }
+}
+
+@Suite struct `Devices that know only the functions for several` {
+    private static let profile = """
+        driver: modbus
+        status: verified
+        numbers: {table: holding}
+        limits: {max_registers: 60, gaps: error}
+        values:
+          - {quantity: wet_steam_alarm, at: 3, table: coil, writable: true}
+          - {quantity: current, phase: L1, at: 40, as: u16, unit: A, writable: true, minimum: 0, maximum: 100}
+        """
+
+    /// Coils and registers that functions 5 and 6 do not reach.
+    private final class Device {
+        var coil = false
+        var register: UInt16 = 5
+        var writes: [ModbusRequest] = []
+
+        func answer(_ request: ModbusRequest) -> Exchange.Outcome {
+            switch request {
+            case .writeCoil, .writeRegister: return .answer(.exception(ModbusException(code: 1)))
+            case .writeCoils(_, let values):
+                writes.append(request)
+                coil = values[0]
+                return .answer(.written)
+            case .writeRegisters(_, let values):
+                writes.append(request)
+                register = values[0]
+                return .answer(.written)
+            case .read(.coil, _, let count): return .answer(.bits(Array(repeating: coil, count: count)))
+            case .read(_, _, let count): return .answer(.words(Array(repeating: register, count: count)))
+            default: return .answer(.exception(ModbusException(code: 1)))
+            }
+        }
+    }
+
+    @Test func `a setup goes by functions 15 and 16 where 5 and 6 are unknown`() throws {
+        let device = Device()
+        let bus = try FakeBus(Self.profile, devices: ["{address: 1, setup: {wet_steam_alarm: true, current.L1: 17}}"]) {
+            request, _ in device.answer(request)
+        }
+        bus.run(.seconds(30))
+        #expect(
+            Set(device.writes) == [.writeCoils(at: 3, values: [true]), .writeRegisters(at: 40, values: [17])])
+        #expect(device.writes.count == 2)
+        #expect(bus.notebook.all.lines.count { $0.contains("does not know function") } == 1)
+        #expect(bus.notebook.all.events.filter { $0.kind == "setup_written" }.count == 2)
+    }
+
+    @Test func `a person's write does too, and is read back`() async throws {
+        let device = Device()
+        let bus = try FakeBus(Self.profile, devices: ["{address: 1}"]) { request, _ in device.answer(request) }
+        bus.run(.seconds(5))
+        var command = DriverCommand()
+        command.device = 0
+        command.action = "set"
+        command.point = UInt32(try #require(bus.engine.devices[0].points.firstIndex { $0.value.table == .holding }))
+        command.value = DriverValue(.number(ExactDecimal(42)))
+        let done = await bus.engine.command(command)
+        #expect(done.outcome == .verified, "\(done.reason)")
+        #expect(device.writes == [.writeRegisters(at: 40, values: [42])])
+    }
 }

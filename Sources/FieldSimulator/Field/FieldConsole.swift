@@ -8,6 +8,7 @@ public struct FieldConsole {
 
     public static let help = """
         silent DEVICE on|off; crc DEVICE N; late DEVICE MS; exception DEVICE CODE|off; feeder DEVICE on|off; \
+        foreign DEVICE N; limit DEVICE N|off; mute-above DEVICE N|off; echo PORT on|off; mismatch PORT on|off; \
         set DEVICE POINT VALUE|auto; get DEVICE POINT; devices; garbage PORT N; gone PORT on|off; ports; \
         lamp levels; lamp NAME failed|ok|get|swap; gear ADDRESS|NAME silent|ok|traits; gear ADDRESS|NAME TRAIT on|off; \
         mains BUS|LAMP|FEEDER on|off; sensor NAME get; sensor NAME light PERCENT; sensor NAME movement|silent on|off; \
@@ -36,9 +37,10 @@ public struct FieldConsole {
         case "help": return Self.help
         case "devices": return listDevices()
         case "ports": return listPorts()
-        case "silent", "crc", "late", "exception", "feeder": return try fault(command, words, at: now)
+        case "silent", "crc", "late", "exception", "feeder", "foreign", "limit", "mute-above":
+            return try fault(command, words, at: now)
         case "set", "get": return try value(command, words, at: now)
-        case "garbage", "gone": return try port(command, words, at: now)
+        case "garbage", "gone", "echo", "mismatch": return try port(command, words, at: now)
         case "lamp": return try lamp(words, at: now)
         case "gear": return try gear(words, at: now)
         case "sensor": return try sensor(words, at: now)
@@ -86,6 +88,9 @@ public struct FieldConsole {
         case "late": device.faults.late = Int64(try number(words[1], 0...600_000)) * 1_000_000
         case "exception":
             device.faults.exception = words[1] == "off" ? nil : UInt8(try number(words[1], 1...255))
+        case "foreign": device.faults.foreign = try number(words[1], 0...1_000_000)
+        case "limit": device.faults.limit = words[1] == "off" ? nil : try number(words[1], 1...125)
+        case "mute-above": device.faults.muteAbove = words[1] == "off" ? nil : try number(words[1], 1...125)
         default:
             guard field.energize(device, try flag(words[1]), at: now) else {
                 throw Failure.message("\(device.name) is no electricity meter")
@@ -135,13 +140,20 @@ public struct FieldConsole {
     }
 
     private func port(_ command: String, _ words: [String], at now: BootInstant) throws -> String {
-        try count(words, 2, "\(command) PORT \(command == "gone" ? "on|off" : "N")")
+        try count(words, 2, "\(command) PORT \(command == "garbage" ? "N" : "on|off")")
         guard let port = field.port(words[0]) else {
             let names = field.ports.map(\.name).joined(separator: ", ")
             throw Failure.message("no port \(words[0]); ports are \(names)")
         }
         if command == "gone" {
             port.isGone = try flag(words[1])
+            return ""
+        }
+        if command != "garbage" {
+            guard let line = port.session as? RTULine else {
+                throw Failure.message("\(port.name) is no Modbus line")
+            }
+            if command == "echo" { line.echoes = try flag(words[1]) } else { line.isMismatched = try flag(words[1]) }
             return ""
         }
         let noise = (0..<(try number(words[1], 1...4096))).map { _ in UInt8(truncatingIfNeeded: field.random.next()) }

@@ -12,7 +12,10 @@ extension ModbusDevice {
     static let illegalAddress: UInt8 = 2
     static let illegalValue: UInt8 = 3
 
-    private enum Refusal: Error { case exception(UInt8) }
+    private enum Refusal: Error {
+        case exception(UInt8)
+        case silence
+    }
 
     /// Serves one protocol data unit (MODBUS Application Protocol 1.1b3, 6).
     ///
@@ -89,7 +92,10 @@ extension ModbusDevice {
         if count == 1, let code = product.singleRegisterCode {
             return [function, 2, UInt8(code >> 8), UInt8(truncatingIfNeeded: code)]
         }
-        guard count <= min(product.largestRequest, 125), !product.evenOnly || count.isMultiple(of: 2) else {
+        if let most = faults.muteAbove, count > most { throw Refusal.silence }
+        guard count <= min(product.largestRequest, faults.limit ?? 125, 125),
+            !product.evenOnly || count.isMultiple(of: 2)
+        else {
             throw Refusal.exception(Self.illegalValue)
         }
         var answer: [UInt8] = [function, UInt8(count * 2)]

@@ -10,6 +10,12 @@ public struct DeviceFaults: Sendable {
     public var late: Int64 = 0
     /// Every request is answered with this exception code.
     public var exception: UInt8?
+    /// So many requests to it are answered by another unit first: one with its address + 1, as a slave that is set wrong.
+    public var foreign = 0
+    /// It refuses more registers at once, whatever its product takes (exception 3).
+    public var limit: Int?
+    /// It answers nothing to requests for more registers than this.
+    public var muteAbove: Int?
     public init() {}
 }
 

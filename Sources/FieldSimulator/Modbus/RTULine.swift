@@ -36,6 +36,10 @@ public final class RTULine: PortSession {
     public let paced: Bool
     public private(set) var devices: [UInt8: ModbusDevice]
     public private(set) var counts = LineCounts()
+    /// The adapter hears what it sends: each request comes back to the master, character by character.
+    public var echoes = false
+    /// The devices were set to another baud rate: they hear broken frames only, and say nothing.
+    public var isMismatched = false
 
     private var frame: [UInt8] = []
     private var frameIsSpoiled = false
@@ -61,6 +65,7 @@ public final class RTULine: PortSession {
         lineEnd = start + Int64(bytes.count) * character
         counts.bytes += bytes.count
         meetAnswers(from: start, to: lineEnd)
+        if echoes { insert(Answer(start: start, bytes: bytes)) }
         frame.append(contentsOf: bytes)
         if frame.count > Self.longestFrame { frameIsSpoiled = true }
         // Without wire timing there is no silence to wait for: a right check ends the frame.
@@ -127,7 +132,7 @@ public final class RTULine: PortSession {
         frame.removeAll(keepingCapacity: true)
         frameIsSpoiled = false
         counts.frames += 1
-        guard !spoiled, request.count >= 4, ModbusCRC.isRight(request) else {
+        guard !spoiled, !isMismatched, request.count >= 4, ModbusCRC.isRight(request) else {
             counts.brokenFrames += 1
             return
         }
@@ -143,8 +148,17 @@ public final class RTULine: PortSession {
         if broken { bytes[bytes.count - 1] ^= 0xFF }
         let start = end + latency
         busyUntil[device.unit] = start + Int64(bytes.count) * character
-        schedule(Answer(start: start, bytes: bytes))
         counts.answers += 1
+        guard device.faults.foreign > 0 else {
+            schedule(Answer(start: start, bytes: bytes))
+            return
+        }
+        // Another slave takes the request for its own and is quicker; the one that was asked speaks after it.
+        device.faults.foreign -= 1
+        // With other values: whoever believes it shows.
+        let stranger = ModbusCRC.appended(to: [device.unit &+ 1] + answer.prefix(2) + answer.dropFirst(2).map { ~$0 })
+        schedule(Answer(start: start, bytes: stranger))
+        schedule(Answer(start: start + Int64(stranger.count) * character + silence, bytes: bytes))
     }
 
     /// Two answers at the same time spoil each other.
@@ -158,6 +172,10 @@ public final class RTULine: PortSession {
             for position in answers[index].sent..<answers[index].bytes.count { answers[index].bytes[position] ^= 0x5A }
             answer.bytes = answer.bytes.map { $0 ^ 0x5A }
         }
+        insert(answer)
+    }
+
+    private func insert(_ answer: Answer) {
         let place = answers.firstIndex { $0.start > answer.start } ?? answers.count
         answers.insert(answer, at: place)
     }

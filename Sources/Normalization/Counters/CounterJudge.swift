@@ -16,23 +16,19 @@ struct CounterJudge: Sendable {
     static let renewal: Duration = .seconds(3_600)
 
     /// What is known of the device's serial number at the moment of a reading.
-    enum Serial: Sendable, Hashable {
-        /// The device gives none, or none was ever read.
-        case none
-        /// Read, the same as ever, later than the register that was last believed.
-        case confirmed(String)
-        /// Not read since then.
-        case outdated(String)
+    struct Serial: Sendable, Hashable {
+        /// nil: the device gives none, or none was ever read.
+        var text: String?
+        /// When it was last read in this run; nil: not yet.
+        var seen: BootInstant?
+        /// When another one than before was read, in this run.
+        var changed: BootInstant?
 
-        var text: String? {
-            switch self {
-            case .none: nil
-            case .confirmed(let text), .outdated(let text): text
-            }
-        }
+        /// Read at that moment or later, and the same as ever: another one would have begun an epoch.
+        func isConfirmed(since moment: BootInstant) -> Bool { text != nil && seen.map { $0 >= moment } ?? false }
 
-        var isConfirmed: Bool { if case .confirmed = self { true } else { false } }
-        var isOutdated: Bool { if case .outdated = self { true } else { false } }
+        /// There is one, but it was not read since: the device may be another by now.
+        func isOutdated(since moment: BootInstant) -> Bool { text != nil && !isConfirmed(since: moment) }
     }
 
     /// What may be told of a counter; the raw value stands in an event's `detail.kind`.
@@ -109,16 +105,26 @@ struct CounterJudge: Sendable {
         guard let base = state.base else { return first(value, at: moment, state: &state) }
         // A driver may deliver a late answer after a newer one: it was true, and says nothing of what came since.
         if case .boot(let newest) = base.at, moment < newest { return Verdict(quality: .uncertain(.stale)) }
+        let elapsed = base.at.elapsed(until: moment, clock: clock)
         if let pending = state.pending {
+            // Read just before the serial number that told of the other meter, it may be the old one's last.
+            if let changed = serial.changed, moment < changed, case .exchange = pending,
+                case .advance = step(
+                    from: base.value, to: value, elapsed: elapsed, state: state, at: moment, clock: clock)
+            {
+                state.believe(value, at: moment)
+                return Verdict()
+            }
             return begin(value, at: moment, because: pending, base: base, state: &state)
         }
-        let elapsed = base.at.elapsed(until: moment, clock: clock)
         if state.suspicion == nil, !state.isInterrupted,
             elapsed.map({ $0 > .nanoseconds(patience) }) ?? true
         {
             state.isInterrupted = true
         }
-        if state.isInterrupted, serial.isOutdated, state.held < Self.heldForSerial {
+        // Nobody exchanges a meter between two readings that are closer than this.
+        let recently = BootInstant(nanoseconds: moment.nanoseconds &- patience)
+        if state.isInterrupted, serial.isOutdated(since: recently), state.held < Self.heldForSerial {
             state.held += 1
             return Verdict(quality: .uncertain(.discontinuity), wantsSerial: true)
         }
@@ -294,27 +300,32 @@ struct CounterJudge: Sendable {
             state.suspicion
             ?? CounterState.Suspicion(
                 kind: kind, first: value, level: .init(value: value, at: .boot(moment)), count: 0, isTold: false)
-        let agrees = suspicion.count == 0 || self.agrees(value, at: moment, kind: kind, with: suspicion, clock: clock)
+        let agrees = suspicion.count > 0 && self.agrees(value, at: moment, kind: kind, with: suspicion, clock: clock)
         suspicion.count = agrees ? suspicion.count + 1 : 1
+        if !agrees { suspicion.began = moment }
         suspicion.kind = kind
         suspicion.level = .init(value: value, at: .boot(moment))
         state.suspicion = suspicion
 
+        // What was read before the first odd register says nothing of the device that gave it.
+        let began = suspicion.began ?? BootInstant(nanoseconds: .min)
+        let isConfirmed = serial.isConfirmed(since: began)
+        let isOutdated = serial.isOutdated(since: began)
         let needed: Int
         switch kind {
         case .gap: needed = Self.confirmationsWithSerial
-        case .stepBack: needed = serial.isConfirmed ? Self.confirmationsWithSerial : Self.confirmations
+        case .stepBack: needed = isConfirmed ? Self.confirmationsWithSerial : Self.confirmations
         case .spike, .zero: needed = Self.confirmations
         }
         // The serial number has been asked for: what it says comes before a guess.
-        let patience = kind != .gap && serial.isOutdated ? Self.heldForSerial : 0
+        let patience = kind != .gap && isOutdated ? Self.heldForSerial : 0
         if suspicion.count >= needed + patience {
             switch kind {
             case .gap:
                 state.believe(value, at: moment)
                 return Verdict()
             case .stepBack, .zero:
-                if serial.isConfirmed {
+                if isConfirmed {
                     return begin(value, at: moment, as: .reset, base: base, state: &state)
                 }
                 return begin(
@@ -326,7 +337,7 @@ struct CounterJudge: Sendable {
         }
 
         var verdict = Verdict()
-        verdict.wantsSerial = serial.isOutdated
+        verdict.wantsSerial = isOutdated
         switch kind {
         case .spike, .zero:
             verdict.quality = .uncertain(.implausible)
@@ -335,7 +346,7 @@ struct CounterJudge: Sendable {
                 verdict.finding = Finding(
                     kind: kind == .zero ? .zero : .spike, before: base.value, after: value, epoch: state.epoch)
             }
-        case .stepBack: verdict.quality = .uncertain(serial.isConfirmed ? .counterReset : .discontinuity)
+        case .stepBack: verdict.quality = .uncertain(isConfirmed ? .counterReset : .discontinuity)
         case .gap: verdict.quality = .uncertain(.discontinuity)
         }
         return verdict

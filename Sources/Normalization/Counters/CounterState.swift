@@ -40,6 +40,8 @@ struct CounterState: Sendable, Hashable {
         var count: Int
         /// An event has told of it.
         var isTold: Bool
+        /// When the first of them was read. Not kept over a restart: no serial number of this run was read before it then.
+        var began: BootInstant?
     }
 
     var epoch: UInt32 = 1

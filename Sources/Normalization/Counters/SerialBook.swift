@@ -11,6 +11,8 @@ struct SerialBook: Sendable, Hashable {
     }
 
     private var entries: [Entry] = []
+    /// When the device last became another one, in this run.
+    private var changed: BootInstant?
     /// Of identity points that the device does not have at present, or that were restored before it was described.
     private var kept: [String: String] = [:]
 
@@ -59,6 +61,7 @@ struct SerialBook: Sendable, Hashable {
         entries[index].text = text
         entries[index].seen = sample.acquired
         guard let before, before != text else { return nil }
+        changed = sample.acquired
         return (before, text)
     }
 
@@ -71,14 +74,12 @@ struct SerialBook: Sendable, Hashable {
         if let serial, !entries.isEmpty { entries[0].text = serial }
     }
 
-    /// What is known for judging a counter whose last believed register was read at `base`.
-    func serial(since base: CounterMoment?) -> CounterJudge.Serial {
-        guard let text else { return .none }
-        for entry in entries where entry.text != nil {
-            guard let seen = entry.seen else { return .outdated(text) }
-            if case .boot(let moment)? = base, seen <= moment { return .outdated(text) }
-        }
-        return .confirmed(text)
+    /// What is known for judging a counter. Of several texts the one that was read longest ago says when.
+    var serial: CounterJudge.Serial {
+        guard let text else { return CounterJudge.Serial() }
+        let known = entries.filter { $0.text != nil }
+        let seen = known.compactMap(\.seen)
+        return CounterJudge.Serial(text: text, seen: seen.count == known.count ? seen.min() : nil, changed: changed)
     }
 
     private static func spelling(_ value: Value) -> String {

@@ -1,7 +1,7 @@
 """A meter made of pymodbus alone whose counter and serial number are set from outside: `counting_meter.py PORT`.
 
 Registers, two each, high word first: 0 energy, 2 serial number, 4 power in W. Each line of standard input, such as
-`energy 4711`, is carried out and answered with its number: `done 1`. It ends with its standard input.
+`energy 4711` or `serial 7 energy 12`, is carried out in one step and answered with its number: `done 1`. It ends with its standard input.
 """
 
 import asyncio
@@ -24,11 +24,12 @@ class Meter(ModbusBaseDeviceContext):
     def __init__(self):
         self.registers = (0,) * LENGTH
 
-    def set(self, name, value):
-        place = PLACES[name]
+    def set(self, values):
         words = list(self.registers)
-        words[place : place + 2] = [value >> 16, value & 0xFFFF]
-        # In one step: an answer holds a whole value, never half of the next.
+        for name, value in values:
+            place = PLACES[name]
+            words[place : place + 2] = [value >> 16, value & 0xFFFF]
+        # In one step: an answer holds whole values, and those of one meter.
         self.registers = tuple(words)
 
     def getValues(self, func_code, address, count=1):
@@ -44,8 +45,8 @@ class Meter(ModbusBaseDeviceContext):
 
 def follow(meter):
     for number, line in enumerate(sys.stdin, 1):
-        name, value = line.split()
-        meter.set(name, int(value))
+        words = line.split()
+        meter.set(zip(words[::2], map(int, words[1::2])))
         print(f"done {number}", flush=True)
     os._exit(0)
 

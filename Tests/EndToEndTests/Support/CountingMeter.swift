@@ -22,16 +22,15 @@ final class CountingMeter: Sendable {
 
     /// - Parameter energy: in counts.
     func set(energy: Int? = nil, serial: Int? = nil, power: Int? = nil) async throws {
-        // The serial number first, as on a wall: the new meter hangs there before it is read.
-        for (name, value) in [("serial", serial), ("energy", energy), ("power", power)] {
-            guard let value else { continue }
-            let number = orders.withLock { orders in
-                orders += 1
-                return orders
-            }
-            process.write("\(name) \(value)\n")
-            _ = try await process.wait("done \(number)") { $0.contains("done \(number)") ? true : nil }
+        let values = [("serial", serial), ("energy", energy), ("power", power)].compactMap { name, value in
+            value.map { "\(name) \($0)" }
         }
+        let number = orders.withLock { orders in
+            orders += 1
+            return orders
+        }
+        process.write(values.joined(separator: " ") + "\n")
+        _ = try await process.wait("done \(number)") { $0.contains("done \(number)") ? true : nil }
     }
 
     func stop() async { await process.stop() }

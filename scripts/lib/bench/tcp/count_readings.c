@@ -1,7 +1,7 @@
-// Subscribes to everything a gateway sends and counts: readings, bytes, numbers that are missing or came twice, and how old a message's
-// oldest reading is when it arrives.
+// Subscribes to everything a gateway sends and counts: readings, bytes, numbers that are missing or came twice, how old a message's
+// oldest reading is when it arrives, and polls that were lost: of each point the seconds between two good readings, by their own time.
 //
-//   count_readings PORT TOPIC      one line of figures a second on stdout
+//   count_readings PORT TOPIC [INTERVAL]   one line of figures a second on stdout; INTERVAL: of the polls, in seconds (1)
 #include <mosquitto.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +11,33 @@
 
 enum { SLOTS = 1 << 14 };
 static struct { char name[72]; uint64_t last; } known[SLOTS];
+enum { POINT_SLOTS = 1 << 17 };
+static struct { uint64_t key; double last; } points[POINT_SLOTS];
+static double interval = 1, widest;
+static uint64_t lost;
+
+// Of a point, when its good reading before this one was taken; 0: never.
+static double *taken_last(const char *name, size_t length) {
+    uint64_t key = 14695981039346656037ull;
+    for (size_t index = 0; index < length; index++) key = (key ^ (unsigned char)name[index]) * 1099511628211ull;
+    uint64_t slot = key;
+    for (;; slot++) {
+        if (points[slot % POINT_SLOTS].key == 0) points[slot % POINT_SLOTS].key = key;
+        if (points[slot % POINT_SLOTS].key == key) return &points[slot % POINT_SLOTS].last;
+    }
+}
+
+// A poll is lost when the next reading comes later than one and a half intervals after the one before.
+static void note_poll(const char *name, size_t length, double taken) {
+    double *last = taken_last(name, length);
+    if (*last > 0) {
+        double gap = taken - *last;
+        if (gap > widest) widest = gap;
+        if (gap > 1.5 * interval) lost += (uint64_t)(gap / interval + 0.5) - 1;
+    }
+    *last = taken;
+}
+
 static uint64_t readings, messages, bytes, missing, repeated, not_good;
 static double oldest;
 
@@ -22,6 +49,24 @@ static uint64_t *last_of(const char *name, size_t length) {
         if (slot[0] == 0) memcpy(slot, name, length < 71 ? length : 71);
         if (strncmp(slot, name, length) == 0 && slot[length] == 0) return &known[hash % SLOTS].last;
     }
+}
+
+// Seconds since 1970 of a reading's time; 0 when it is none. By hand: there are forty thousand a second.
+static double seconds_of(const char *text, const char *limit) {
+    static char day[10];
+    static double day_begin;
+    if (limit - text < 24 || text[10] != 'T' || text[19] != '.') return 0;
+    if (memcmp(day, text, 10) != 0) {
+        struct tm parts = {0};
+        if (sscanf(text, "%d-%d-%d", &parts.tm_year, &parts.tm_mon, &parts.tm_mday) != 3) return 0;
+        parts.tm_year -= 1900;
+        parts.tm_mon -= 1;
+        day_begin = (double)timegm(&parts);
+        memcpy(day, text, 10);
+    }
+#define DIGIT(place) (text[place] - '0')
+    return day_begin + (DIGIT(11) * 10 + DIGIT(12)) * 3600 + (DIGIT(14) * 10 + DIGIT(15)) * 60 + DIGIT(17) * 10 + DIGIT(18)
+        + DIGIT(20) / 10.0 + DIGIT(21) / 100.0 + DIGIT(22) / 1000.0;
 }
 
 static double age_of(const char *time_text) {
@@ -55,7 +100,14 @@ static void message(struct mosquitto *client, void *data, const struct mosquitto
         if (*last && value > *last + 1) missing += value - *last - 1;
         if (value > *last) *last = value;
         const char *quality = memmem(n, (size_t)(limit - n), "\"quality\":\"", 11);
-        if (!quality || strncmp(quality + 11, "good", 4) != 0) not_good++;
+        int is_good = quality && strncmp(quality + 11, "good", 4) == 0;
+        if (!is_good) not_good++;
+        // Device and point stand one behind the other, in front of the number.
+        const char *taken = memmem(n, (size_t)(limit - n), "\"time\":\"", 8);
+        if (is_good && taken) {
+            double moment = seconds_of(taken + 8, limit);
+            if (moment > 0) note_poll(name, (size_t)(n - name), moment);
+        }
         if (is_first) {
             const char *stamp = memmem(n, (size_t)(limit - n), "\"time\":\"", 8);
             double age = stamp ? age_of(stamp + 8) : 0;
@@ -68,7 +120,8 @@ static void message(struct mosquitto *client, void *data, const struct mosquitto
 }
 
 int main(int count, char **arguments) {
-    if (count != 3) return 2;
+    if (count != 3 && count != 4) return 2;
+    if (count == 4) interval = atof(arguments[3]);
     setvbuf(stdout, NULL, _IOLBF, 0);
     mosquitto_lib_init();
     struct mosquitto *client = mosquitto_new(NULL, true, NULL);
@@ -81,10 +134,11 @@ int main(int count, char **arguments) {
         clock_gettime(CLOCK_MONOTONIC, &now);
         if (now.tv_sec == told) continue;
         told = now.tv_sec;
-        printf("%lld.%03ld %llu %llu %llu %llu %llu %llu %.3f\n", (long long)now.tv_sec, now.tv_nsec / 1000000,
+        printf("%lld.%03ld %llu %llu %llu %llu %llu %llu %.3f %llu %.3f\n", (long long)now.tv_sec, now.tv_nsec / 1000000,
             (unsigned long long)readings, (unsigned long long)messages, (unsigned long long)bytes,
-            (unsigned long long)missing, (unsigned long long)repeated, (unsigned long long)not_good, oldest);
-        oldest = 0;
+            (unsigned long long)missing, (unsigned long long)repeated, (unsigned long long)not_good, oldest,
+            (unsigned long long)lost, widest);
+        oldest = widest = 0;
     }
     return 1;
 }

@@ -2,6 +2,9 @@
 // floats (high word first) that change with every request.
 //
 //   modbus_hosts HOSTS PORT SILENT      the first SILENT hosts (127.1.1.1 ...) accept and never answer
+//
+// At PORT + 1 nobody listens: a host that refuses. At PORT + 2 nothing is ever accepted and connections stay without an answer, as to a host
+// that has vanished.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -74,6 +77,17 @@ int main(int count, char **arguments) {
         perror("modbus_hosts");
         return 1;
     }
+    // A full queue makes the kernel drop what comes after it. One is taken where the queue's length is said to be 0.
+    int vanished = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(vanished, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    place.sin_port = htons((uint16_t)(atoi(arguments[2]) + 2));
+    if (bind(vanished, (struct sockaddr *)&place, sizeof place) < 0 || listen(vanished, 0) < 0) {
+        perror("modbus_hosts");
+        return 1;
+    }
+    int plug = socket(AF_INET, SOCK_STREAM, 0);
+    place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(plug, (struct sockaddr *)&place, sizeof place) < 0) perror("modbus_hosts");
     int poll = epoll_create1(0);
     struct epoll_event wanted = {.events = EPOLLIN, .data.fd = listener}, ready[256];
     epoll_ctl(poll, EPOLL_CTL_ADD, listener, &wanted);

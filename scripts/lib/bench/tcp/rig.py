@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Many Modbus TCP devices of many values each, from the field to a subscriber: CPU per million readings, memory, losses, age.
 
-  rig.py --binaries FOLDER [--devices N] [--points 40] [--seconds 30] [--source] [--buses 1] [--silent N] [--flush 5s] [--json]
+  rig.py --binaries FOLDER [--devices N] [--points 40] [--seconds 30] [--source] [--buses 1] [--silent N] [--refusing N]
+         [--vanished N] [--flush 5s] [--json]
 
-Without --devices: 1,000 devices, 50, and 50 of which 5 are silent, with the goals beside the figures. --source measures the daemon
+Without --devices: 1,000 devices, 50, and 50 of which 5 are dead: silent (they accept and never answer), refusing, or vanished (nothing comes
+back at all), with the goals beside the figures. Of every point of the others each poll is counted: lost is how many did not come within one
+and a half intervals of the one before, widest the longest time between two. --source measures the daemon
 alone: a driver without a field sends the readings."""
 
 import argparse
@@ -87,6 +90,15 @@ def profile(driver, points, folder):
                 file.write(f"  - {{quantity: voltage, phase: L1, channel: {index + 1}, at: {2 * index}, as: f32, unit: V}}\n")
 
 
+def offset(options, index):
+    """The port at which a device is asked, counted from the hosts' own: the silent ones come first, then the refusing, then the vanished."""
+    if index < options.silent:
+        return 0
+    if index < options.silent + options.refusing:
+        return 1
+    return 2 if index < options.silent + options.refusing + options.vanished else 0
+
+
 def configuration(options, broker_port, hosts_port, folder):
     driver = "modbus" if not options.source else "synthetic"
     lines = ["gateway: {id: bench}", "clock: {sources: [system]}", f"profiles: [{folder}/profiles]", "buses:"]
@@ -99,7 +111,7 @@ def configuration(options, broker_port, hosts_port, folder):
     for index in range(options.devices):
         where = f"bus: field-{index % options.buses}"
         if not options.source:
-            host = f"127.{1 + index // 62500}.{1 + index // 250 % 250}.{1 + index % 250}:{hosts_port}"
+            host = f"127.{1 + index // 62500}.{1 + index // 250 % 250}.{1 + index % 250}:{hosts_port + offset(options, index)}"
             where += f", host: \"{host}\", address: 1"
         lines.append(f"  meter-{index:04d}: {{{where}, profile: forty, interval: 1s}}")
     lines.append(f"outbox: {{flush: {options.flush}, limit: 512MB}}")
@@ -114,7 +126,7 @@ def configuration(options, broker_port, hosts_port, folder):
 
 def counts(path):
     with open(path) as file:
-        lines = [line.split() for line in file.read().splitlines() if line.count(" ") == 7]
+        lines = [line.split() for line in file.read().splitlines() if line.count(" ") == 9]
     return lines
 
 
@@ -181,9 +193,11 @@ def run(options, folder):
     readings = int(last[1]) - int(first[1])
     result = {
         "devices": options.devices, "points": options.points, "rate": round(readings / max(span, 1e-9)),
-        "wanted": options.devices * options.points, "messages_per_s": round((int(last[2]) - int(first[2])) / span, 1),
+        "wanted": (options.devices - options.silent - options.refusing - options.vanished) * options.points, "messages_per_s": round((int(last[2]) - int(first[2])) / span, 1),
         "bytes_per_reading": round((int(last[3]) - int(first[3])) / max(1, readings), 1),
         "missing": int(last[4]), "repeated": int(last[5]), "not_good": int(last[6]) - int(first[6]),
+        "lost_polls": int(last[8]) - int(first[8]),
+        "widest_s": max(float(row[9]) for row in rows if float(row[0]) > float(first[0])),
         "oldest_s": max(float(row[7]) for row in rows if float(row[0]) > float(first[0])),
         "cpu_per_million": {}, "pss_mb": {}, "private_mb": {}, "threads": {k: v for k, v in threads.items() if v > 0.02},
     }
@@ -201,15 +215,19 @@ def run(options, folder):
     return result
 
 
-# What is measured without --devices: devices, silent ones among them, goals in CPU seconds per million readings and MB in all.
-CASES = [(1000, 0, 2.5, 40), (50, 0, None, 25), (50, 5, None, None)]
+# What is measured without --devices: devices, of them silent, refusing, vanished, goals in CPU seconds per million readings and MB in all.
+CASES = [
+    (1000, 0, 0, 0, 2.5, 40), (50, 0, 0, 0, None, 25), (50, 5, 0, 0, None, None), (50, 0, 5, 0, None, None),
+    (50, 0, 0, 5, None, None), (50, 2, 2, 1, None, None)]
 
 
 def table(cases):
-    print(f"{'devices':>8} {'silent':>7} {'readings/s':>11} {'CPU s/million':>14} {'goal':>5} {'PSS MB':>7} {'goal':>5} "
-          f"{'missing':>8} {'twice':>6} {'oldest s':>9}")
-    for (devices, silent, cpu, memory), found in cases:
-        print(f"{devices:>8} {silent:>7} {found['rate']:>11} {found['cpu_per_million']['all']:>14} {cpu or '':>5} "
+    print(f"{'devices':>8} {'silent/refusing/vanished':>25} {'readings/s':>11} {'of':>7} {'lost':>5} {'widest s':>9} "
+          f"{'CPU s/million':>14} {'goal':>5} {'PSS MB':>7} {'goal':>5} {'missing':>8} {'twice':>6} {'oldest s':>9}")
+    for (devices, silent, refusing, vanished, cpu, memory), found in cases:
+        dead = f"{silent}/{refusing}/{vanished}"
+        print(f"{devices:>8} {dead:>25} {found['rate']:>11} {found['wanted']:>7} {found['lost_polls']:>5} "
+              f"{found['widest_s']:>9} {found['cpu_per_million']['all']:>14} {cpu or '':>5} "
               f"{found['pss_mb']['all']:>7} {memory or '':>5} {found['missing']:>8} {found['repeated']:>6} "
               f"{found['oldest_s']:>9}")
         for name, (user, system) in ((k, v) for k, v in found["cpu_per_million"].items() if k != "all"):
@@ -236,6 +254,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--buses", type=int, default=1)
     parser.add_argument("--silent", type=int, default=0)
+    parser.add_argument("--refusing", type=int, default=0)
+    parser.add_argument("--vanished", type=int, default=0)
     parser.add_argument("--flush", default="5s")
     parser.add_argument("--source", action="store_true")
     parser.add_argument("--unshared", action="store_true")
@@ -249,7 +269,7 @@ def main():
         return
     found = []
     for case in CASES:
-        options.devices, options.silent = case[0], case[1]
+        options.devices, options.silent, options.refusing, options.vanished = case[:4]
         found.append((case, measured(options)))
     if options.json:
         print(json.dumps([figures for _, figures in found], indent=1))

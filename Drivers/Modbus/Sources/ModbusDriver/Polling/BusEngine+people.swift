@@ -159,14 +159,20 @@ extension BusEngine {
         }
         let request: ModbusRequest
         do {
-            request = try Self.request(setting: point.value, to: wanted)
+            request = try self.request(setting: point.value, to: wanted, in: index)
         } catch {
             return end(.rejected, error.reason)
         }
         do throws(NoAnswer) {
             // A write is sent once: after silence nobody knows whether it was done, and doing it twice is not ours to decide.
             if let portFailure { throw NoAnswer(reason: portFailure) }
-            let (work, exchange) = await errand(request, device: index)
+            var (work, exchange) = await errand(request, device: index)
+            if case .answer(.exception(let exception)) = exchange.outcome,
+                knowsAnotherFunction(index, request, exception), let other = request.asSeveral
+            {
+                answered(index, at: exchange.ended)
+                (work, exchange) = await errand(other, device: index)
+            }
             switch exchange.outcome {
             case .answer(.exception(let exception)) where !exception.isGatewayTimeout:
                 answered(index, at: exchange.ended)
@@ -191,6 +197,26 @@ extension BusEngine {
         } catch {
             return end(.noAnswer, "\(error.reason); whether the value was set is not known")
         }
+    }
+
+    /// By the function that the device takes.
+    func request(
+        setting value: ProfileValue, to wanted: Value, in index: Int
+    ) throws(RegisterCodec.Unwritable) -> ModbusRequest {
+        let request = try Self.request(setting: value, to: wanted)
+        return devices[index].writesSeveral ? request.asSeveral ?? request : request
+    }
+
+    /// Whether a refused write may go by the function for several coils or registers: some devices have only those.
+    ///
+    /// Exception 1 says that the function itself is unknown, so that nothing was written.
+    func knowsAnotherFunction(_ index: Int, _ request: ModbusRequest, _ exception: ModbusException) -> Bool {
+        guard exception.code == 1, request.asSeveral != nil, !devices[index].writesSeveral else { return false }
+        devices[index].writesSeveral = true
+        outlet.log(
+            "\(devices[index].name) does not know function \(request.function); what it is told goes by function "
+                + "\(request.asSeveral?.function ?? 0)")
+        return true
     }
 
     static func request(

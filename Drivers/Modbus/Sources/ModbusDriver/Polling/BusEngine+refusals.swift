@@ -39,6 +39,39 @@ extension BusEngine {
         }
     }
 
+    /// A request that nobody answered: some devices are silent where they should refuse more registers than they take.
+    ///
+    /// Only what follows an answer to something shorter counts, so that a device that is away learns us nothing. What is concluded holds until the
+    /// driver starts again: silence is weaker evidence than a refusal.
+    ///
+    /// - Returns: true when the device is asked for less from now on.
+    func unanswered(
+        _ slot: Slot, _ block: RegisterBlock, _ part: RegisterBlock, _ exchange: Exchange
+    ) -> Bool {
+        let index = slot.device
+        guard devices[index].bisections[slot.block] == nil, let shortest = devices[index].probeBlock?.count,
+            part.count > shortest, let answered = devices[index].lastAnswer
+        else { return false }
+        var silence = devices[index].silences[slot.block] ?? RepeatedSilence(count: 0, last: nil)
+        if silence.last.map({ answered > $0 }) ?? true { silence.count += 1 }
+        silence.last = exchange.ended
+        devices[index].silences[slot.block] = silence
+        guard silence.count >= BusTimes.silencesUntilShrink, devices[index].cells(of: block).count > 1 else {
+            return false
+        }
+        let smaller = devices[index].plan.nextShrink(below: part.count) ?? max(shortest, part.count / 2)
+        guard smaller < devices[index].plan.maximumRegisters else { return false }
+        devices[index].plan.isMaximumAssumed = true
+        devices[index].plan.learnedMaximum = smaller
+        let words =
+            "\(devices[index].name) answers short requests and none of \(part.count) registers: it is asked for "
+            + "\(smaller) at most until the driver starts again; if that helps, lower max_registers in its profile"
+        outlet.log(words)
+        tellLearned(index, words)
+        replan(index)
+        return true
+    }
+
     private func learn(_ index: Int, refused points: [Int]) {
         devices[index].plan.refused.formUnion(points)
         // Asked for less at once because of a register that is not there: with that one left out, the profile's limit is tried again.
@@ -62,6 +95,7 @@ extension BusEngine {
 
     private func learn(_ index: Int, maximumRegisters: Int) {
         let known = devices[index].plan.learnedMaximum
+        devices[index].plan.isMaximumAssumed = false
         // Told the same again, it would be asked for ever: take less each time.
         devices[index].plan.learnedMaximum = known.map { max(1, min($0 - 1, maximumRegisters)) } ?? maximumRegisters
         let words =
@@ -81,6 +115,7 @@ extension BusEngine {
     func replan(_ index: Int) {
         for slot in slots(of: index) { scheduler.remove(slot) }
         devices[index].bisections = [:]
+        devices[index].silences = [:]
         devices[index].planNumber += 1
         devices[index].makeBlocks()
         schedule(index, due: clock())
@@ -98,7 +133,7 @@ extension ModbusDevice {
     /// What it refused and how much it takes at once.
     var learned: LearnedRegisters {
         var learned = LearnedRegisters(profile: profileIdentity)
-        learned.maximumRegisters = plan.learnedMaximum
+        learned.maximumRegisters = plan.isMaximumAssumed ? nil : plan.learnedMaximum
         for point in points where plan.refused.contains(point.index) {
             learned.refused.insert(LearnedRegisters.Place(table: point.value.table, address: point.value.address))
         }

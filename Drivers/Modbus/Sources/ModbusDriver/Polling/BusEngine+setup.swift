@@ -54,7 +54,7 @@ extension BusEngine {
                 table: value.table, at: UInt16(clamping: value.address), count: value.width)
             if run.stage == .write {
                 do throws(RegisterCodec.Unwritable) {
-                    request = try Self.request(setting: value, to: setup.value)
+                    request = try self.request(setting: value, to: setup.value, in: index)
                 } catch {
                     skipSetup(index, error.reason)
                     continue
@@ -72,6 +72,8 @@ extension BusEngine {
             missed(index, exchange, work, exception.words)
         case .answer(.exception(let exception)):
             answered(index, at: exchange.ended)
+            // Nothing was written: the same by the other function.
+            if knowsAnotherFunction(index, work.request, exception) { return }
             skipSetup(index, "\(work.request.words): \(exception.words)")
         case .answer(let answer):
             answered(index, at: exchange.ended)

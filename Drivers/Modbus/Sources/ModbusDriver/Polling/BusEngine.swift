@@ -280,6 +280,7 @@ final class BusEngine {
             }
         case .answer(let answer):
             answered(index, at: exchange.ended)
+            devices[index].silences[slot.block] = nil
             deliver(index, answer, part, at: exchange.ended)
             if isCurrent, devices[index].bisections[slot.block] != nil {
                 bisected(slot, block, part, isRefused: false)
@@ -288,8 +289,9 @@ final class BusEngine {
                 scheduler.done(slot, at: exchange.ended, took: exchange.took)
             }
         case .silence, .broken:
+            let isShrunk = exchange.outcome == .silence && isCurrent && unanswered(slot, block, part, exchange)
             missed(index, exchange, work, reason(exchange, work))
-            retry(slot, exchange)
+            if !isShrunk { retry(slot, exchange) }
         case .gone(let reason):
             gone(index, exchange, work, reason)
             retry(slot, exchange)
@@ -389,6 +391,9 @@ enum BusTimes {
     static let missesUntilGlances = 2
     /// The serial number is read again before counters when the last reading of it is older than this: a meter is exchanged in minutes.
     static let identityAge: Duration = .seconds(60)
+    /// A long request that stayed without an answer so many times, each time after the device had answered a shorter one, is too long for it. A
+    /// noisy line loses one in ten at worst, so that a wrong guess is a matter of years.
+    static let silencesUntilShrink = 6
     /// A ring that was frozen at a failure is let go when the device has been well for so long.
     static let frozenUntilWellFor: Duration = .seconds(60)
 }

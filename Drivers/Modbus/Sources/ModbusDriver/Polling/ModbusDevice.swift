@@ -53,6 +53,10 @@ struct ModbusDevice {
     var planNumber = 0
     /// Refused blocks that are being taken apart, by block.
     var bisections: [Int: Bisection] = [:]
+    /// Blocks that stay without an answer although the device answers others, by block.
+    var silences: [Int: RepeatedSilence] = [:]
+    /// It refuses the functions that write one coil or register (5, 6) and takes those that write several (15, 16).
+    var writesSeveral = false
     /// Of ``blocks``, the one with the serial number.
     private(set) var identityBlock: Int?
     /// When the serial number was read last, since it came (back) into the round.
@@ -192,6 +196,12 @@ struct ModbusDevice {
         statistics.busUs = UInt64(max(0, meter.busNanoseconds / 1_000))
         return statistics
     }
+}
+
+/// How often a request stayed without an answer, each time after the device had answered another.
+struct RepeatedSilence: Sendable {
+    var count: Int
+    var last: BootInstant?
 }
 
 /// A point that the configuration wants at a certain value.

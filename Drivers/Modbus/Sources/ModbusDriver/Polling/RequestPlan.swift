@@ -43,6 +43,8 @@ struct RequestPlan {
     var refused: Set<Int> = []
     /// Most registers per request, when the device turned out to take fewer than its profile says.
     var learnedMaximum: Int?
+    /// ``learnedMaximum`` was concluded from silence, and is tried anew at the next start.
+    var isMaximumAssumed = false
     /// What asking costs here.
     var cost = LinkCost(SerialSettings(), turnaround: .zero)
     var latency: Duration

@@ -68,6 +68,15 @@ enum ModbusRequest: Sendable, Hashable {
         }
     }
 
+    /// The same write by the function for several: 15 for 5, 16 for 6. nil for anything else.
+    var asSeveral: ModbusRequest? {
+        switch self {
+        case .writeCoil(let address, let on): .writeCoils(at: address, values: [on])
+        case .writeRegister(let address, let value): .writeRegisters(at: address, values: [value])
+        default: nil
+        }
+    }
+
     var bytes: [UInt8] {
         var bytes = [function]
         func append(_ word: UInt16) { bytes += [UInt8(word >> 8), UInt8(word & 0xFF)] }
