@@ -106,7 +106,7 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration", "Telemetry"], exclude: ["Fixtures"]),
         tests("NormalizationTests", ["Normalization", "Telemetry"]),
         tests("OutboxTests", ["Outbox", "Telemetry", "CSQLite"]),
-        tests("UplinksTests", ["Uplinks", "Telemetry", logging]),
+        tests("UplinksTests", ["Uplinks", "Telemetry", logging], exclude: ["Python"]),
         tests("LightingTests", ["Lighting", "Telemetry"], exclude: ["Python"]),
         tests("SupervisionTests", ["Supervision", "DriverProtocol", "Telemetry", "CLinux", logging]),
         tests("ControlProtocolTests", ["ControlProtocol", "CLinux"]),

@@ -95,7 +95,7 @@ public enum UplinkFactory {
     ]
 
     /// The encodings, by the value of `encoding` in gateway.yaml.
-    public static let encodings: [any Encoding] = [JSONEncoding()]
+    public static let encodings: [any Encoding] = [JSONEncoding(), SenMLEncoding(.json), SenMLEncoding(.cbor)]
 
     public static func kind(named name: String) -> UplinkKind? { kinds.first { $0.name == name } }
 
