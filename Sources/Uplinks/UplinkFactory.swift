@@ -10,6 +10,12 @@ public struct UplinkSettings: Sendable {
     /// The key `type`.
     public var type: String
     public var url: String
+    /// Of a file or named pipe.
+    public var path: String?
+    /// Bytes after which a file is set aside; nil: the kind's default.
+    public var rotation: Int64?
+    /// Files set aside that are kept; nil: the kind's default.
+    public var keptFiles: Int?
     /// First level of the topics.
     public var topic: String
     /// Paths of PEM files.
@@ -91,7 +97,13 @@ public enum UplinkFactory {
             check: { settings throws(UplinkSettingsError) in _ = try MQTTOptions(settings) },
             make: { settings, log, now throws(UplinkSettingsError) in
                 MQTTUplink(options: try MQTTOptions(settings), log: log, now: now)
-            })
+            }),
+        UplinkKind(
+            name: "file",
+            check: { settings throws(UplinkSettingsError) in _ = try FileOptions(settings) },
+            make: { settings, log, _ throws(UplinkSettingsError) in
+                FileUplink(options: try FileOptions(settings), log: log)
+            }),
     ]
 
     /// The encodings, by the value of `encoding` in gateway.yaml.
