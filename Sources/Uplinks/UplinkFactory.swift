@@ -24,6 +24,14 @@ public struct UplinkSettings: Sendable {
     public var key: String?
     public var username: String?
     public var password: String?
+    /// A bearer token.
+    public var token: String?
+    /// Whether what is posted is compressed.
+    public var compresses = false
+    /// Whether everything goes to one URL.
+    public var isSingleURL = false
+    /// For one request and its answer; nil: the kind's default.
+    public var timeout: Duration?
     /// The key `version`, for MQTT `5` or `3.1.1`; nil: the kind's default.
     public var version: String?
     /// Nil: the kind's default.
@@ -97,6 +105,12 @@ public enum UplinkFactory {
             check: { settings throws(UplinkSettingsError) in _ = try MQTTOptions(settings) },
             make: { settings, log, now throws(UplinkSettingsError) in
                 MQTTUplink(options: try MQTTOptions(settings), log: log, now: now)
+            }),
+        UplinkKind(
+            name: "http",
+            check: { settings throws(UplinkSettingsError) in _ = try HTTPOptions(settings) },
+            make: { settings, log, now throws(UplinkSettingsError) in
+                try HTTPUplink(options: try HTTPOptions(settings), log: log, now: now)
             }),
         UplinkKind(
             name: "file",
