@@ -73,6 +73,13 @@ public struct HTTPUplinkConfiguration: Sendable, Hashable {
     public let isSingleURL: Bool
     /// From the beginning of a request to the end of its answer.
     public let timeout: Duration
+
+    public init(token: SecretReference?, compresses: Bool, isSingleURL: Bool, timeout: Duration) {
+        self.token = token
+        self.compresses = compresses
+        self.isSingleURL = isSingleURL
+        self.timeout = timeout
+    }
 }
 
 /// What only an uplink of type `file` has.
@@ -83,6 +90,12 @@ public struct FileUplinkConfiguration: Sendable, Hashable {
     public let rotation: Int64
     /// Files set aside that are kept.
     public let kept: Int
+
+    public init(path: String, rotation: Int64, kept: Int) {
+        self.path = path
+        self.rotation = rotation
+        self.kept = kept
+    }
 }
 
 public struct UplinkURL: Sendable, Hashable, CustomStringConvertible {

@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
                         "type": self.headers.get("Content-Type"), "encoding": self.headers.get("Content-Encoding"),
                         "authorization": self.headers.get("Authorization"), "gateway": self.headers.get("Candela-Gateway"),
                         "content": self.headers.get("Candela-Content"), "sent": sent, "status": answer["status"],
-                        "body": body.decode("utf-8", "replace")[:200],
+                        "body": body.decode("utf-8", "replace"),
                         "peer": peer and dict(x[0] for x in peer["subject"])["commonName"],
                     },
                     sort_keys=True,
