@@ -205,6 +205,38 @@ struct LoadingTests {
         #expect(result.configuration?.explained().contains("password: env:PASSWORD") == true)
     }
 
+    @Test func `uplinks to a server and into a file have keys of their own`() throws {
+        let folder = TemporaryFolder()
+        let result = load(
+            yaml: Self.head + """
+                uplinks:
+                  a: {type: http, url: "https://h/in/", token: "file:secret/token", compress: gzip, timeout: 10s, encoding: senml-cbor}
+                  b: {type: http, url: "http://[::1]:8080", single_url: true, in_flight: 4}
+                  c: {type: file, path: out/lines.ndjson, rotate: 1MB, keep: 2, encoding: senml}
+                  d: {type: http, url: "http://h", token: "env:TOKEN"}
+
+                """, in: folder)
+        #expect(
+            result.diagnostics.map(\.message) == [
+                "uplink d: with http:// everybody on the way can read this secret; expected https://"
+            ])
+        let (a, b) = (try #require(result.configuration?.uplink("a")), try #require(result.configuration?.uplink("b")))
+        #expect(a.url.description == "https://h:443/in" && b.url.description == "http://[::1]:8080")
+        #expect(a.encoding == .senmlCBOR && b.encoding == .json)
+        #expect(
+            a.http
+                == HTTPUplinkConfiguration(
+                    token: .file(folder.path + "/secret/token"), compresses: true, isSingleURL: false,
+                    timeout: .seconds(10)))
+        #expect(b.http?.isSingleURL == true && b.http?.timeout == .seconds(60) && b.http?.compresses == false)
+        #expect(a.inFlight == 1 && b.inFlight == 4 && a.file == nil)
+        let c = try #require(result.configuration?.uplink("c"))
+        #expect(
+            c.file == FileUplinkConfiguration(path: folder.path + "/out/lines.ndjson", rotation: 1_000_000, kept: 2))
+        #expect(c.url.description == "file://" + folder.path + "/out/lines.ndjson" && c.http == nil)
+        #expect(result.configuration?.explained().contains("file:secret/token") == true)
+    }
+
     @Test func `an uplink commands what it is allowed to`() throws {
         let result = load(
             yaml: Self.head + """
