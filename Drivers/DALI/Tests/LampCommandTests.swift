@@ -295,7 +295,7 @@ import Testing
     @Test func `what cannot be done is rejected with its reason`() throws {
         let bench = Bench([3: ScriptedGear(level: 254)])
         try bench.start()
-        let wrong: [(Bench.Answer, String)] = [
+        let wrong: [(CommandAnswer, String)] = [
             (bench.submit(0, value: percent("101")), "0 to 100 %"),
             (bench.submit(0, value: percent("-1")), "0 to 100 %"),
             (bench.submit(0, value: .text("bright")), "takes a number"),

@@ -123,22 +123,16 @@ extension BusEngine {
 
     private func note(_ record: DALIConnection.Record) {
         hear(record)
-        frameLog.append(record, at: world.now())
+        let text = frameLog.append(record, at: world.now())
         guard isTracing else { return }
-        let (sent, bytes, text): (Bool, [UInt8], String) =
-            switch record {
-            case .sent(let frame): (true, frame.bytes, frame.description)
-            case .outcome(let request, let outcome): (false, outcome.bytes, outcome.text(request))
-            case .event(let event): (false, event.bytes, event.text)
-            }
+        let isSent = if case .sent = record { true } else { false }
         outlet.traceRecord(
-            DriverTraceRecord(bootNanoseconds: world.now().nanoseconds, sent: sent, bytes: bytes, text: text))
+            DriverTraceRecord(
+                bootNanoseconds: world.now().nanoseconds, sent: isSent, bytes: record.bytes, text: text))
     }
 }
 
 extension DALIOutcome {
-    fileprivate var bytes: [UInt8] { if case .reply(let value) = self { [value] } else { [] } }
-
     func text(_ request: DALIRequest) -> String {
         switch self {
         case .none: request.expectsReply ? "no answer" : "sent"
@@ -150,14 +144,6 @@ extension DALIOutcome {
 }
 
 extension DALIEvent {
-    fileprivate var bytes: [UInt8] {
-        switch self {
-        case .foreignFrame(let frame): frame.bytes
-        case .backward(let value): [value]
-        default: []
-        }
-    }
-
     var text: String {
         switch self {
         case .foreignFrame(let frame): "another controller: \(frame)"
