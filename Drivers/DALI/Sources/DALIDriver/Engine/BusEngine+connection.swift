@@ -10,6 +10,7 @@ extension BusEngine {
         }
         greeting = ""
         linkFailures = 0
+        refusals = 0
         portDetail = "\(channel.summary): open, interface not greeted yet"
     }
 
@@ -53,11 +54,16 @@ extension BusEngine {
     func judge(_ outcome: DALIOutcome, at now: BootInstant) {
         guard case .error(let failure) = outcome else {
             linkFailures = 0
+            refusals = 0
             return
         }
         switch failure {
         case .busDown(let fault): noteBus(fault, at: now)
         case .portLost(let sentence): disconnect(sentence, at: now)
+        case .rejected(let reason) where reason != InterfacePatience.stuckBuffer:
+            // It answers, so it is there: a full buffer or a macro of its own passes.
+            refusals += 1
+            if refusals >= Self.refusalsUntilReopen { disconnect(failure.description, at: now) }
         case .rejected, .noAnswerFromInterface:
             linkFailures += 1
             if linkFailures >= Self.linkFailuresUntilReopen { disconnect(failure.description, at: now) }

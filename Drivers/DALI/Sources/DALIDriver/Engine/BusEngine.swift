@@ -19,6 +19,8 @@ final class BusEngine {
     static let longestReopen: Duration = .seconds(10)
     /// Requests in a row that the interface itself lets fail until it is greeted anew.
     static let linkFailuresUntilReopen = 3
+    /// Frames refused in a row, about ten seconds of trying, after which the interface is greeted anew.
+    static let refusalsUntilReopen = 60
     /// A gear's state is repeated at least this often, as the driver protocol asks.
     static let stateInterval: Duration = .seconds(10)
 
@@ -70,6 +72,7 @@ final class BusEngine {
     var portDetail = "not opened yet"
     var greeting = ""
     var linkFailures = 0
+    var refusals = 0
     var busFault: BusFault?
     var busIsDown: Bool { busFault != nil }
     var load: BusLoad

@@ -33,7 +33,7 @@ struct LampCommand: GearRun {
         case fadeCheck
         case send
         case pause(until: BootInstant, then: Look)
-        /// It did not answer: the level goes out once more.
+        /// It did not answer, or the interface refused the frame: the level goes out once more.
         case resend(at: BootInstant)
         case look(Look)
         case finished
@@ -80,12 +80,15 @@ struct LampCommand: GearRun {
         if case .level = order {
             if command.fadeMs == 0 {
                 fade = gear.configuredFade
-            } else if let standard = FadeTime.index(milliseconds: Int(clamping: command.fadeMs)) {
-                fade = standard
             } else {
-                notes.append(
-                    "a fade of \(ExactDecimal(mantissa: Int64(clamping: command.fadeMs), exponent: -3).normalized) s is none that gear"
-                        + " knows, so its own was used")
+                let wanted = Int(clamping: command.fadeMs)
+                let nearest = FadeTime.nearest(milliseconds: wanted)
+                fade = nearest.index
+                if nearest.milliseconds != wanted {
+                    notes.append(
+                        "a fade of \(FadeTime.seconds(wanted)) is none that gear knows: "
+                            + "the nearest, \(FadeTime.seconds(nearest.milliseconds)), was used")
+                }
             }
         }
         self.fade = fade
@@ -173,7 +176,11 @@ struct LampCommand: GearRun {
     private mutating func receivedFailure(_ error: DALIFailure, at now: BootInstant) {
         attempts += 1
         if case .rejected = error, attempts < Self.sendAttempts {
-            if case .look(let look) = phase { phase = .pause(until: now.advanced(by: Self.lookRetry), then: look) }
+            switch phase {
+            case .look(let look): phase = .pause(until: now.advanced(by: Self.lookRetry), then: look)
+            case .send: phase = .resend(at: now.advanced(by: Self.sendRetry))
+            default: break
+            }
             return
         }
         linkFailure = error
