@@ -10,8 +10,10 @@ public enum GatewayMemory {
     /// What a backlog, a new description or a burst of messages needed for a while goes back to the system this often. A trim takes some
     /// milliseconds; between two, free memory wanders through the heap and each place it was at stays counted.
     static let trimInterval: Duration = .seconds(15)
-    /// Code that ran once, at the start or for a person's question, is unmapped every so many trims, the first time included: each ten minutes.
+    /// Code that ran once, at the start or for a person's question, is unmapped every so many trims, each ten minutes...
     static let trimsPerRelease = 40
+    /// ...and at the first ones: on a busy machine the start is not over at the first.
+    static let firstReleases = 2
 
     /// Gives freed memory back until the task is cancelled.
     static func keepTrimmed() async {
@@ -20,7 +22,7 @@ public enum GatewayMemory {
         while !Task.isCancelled {
             try? await Task.sleep(for: pause)
             candela_trim_heap()
-            if trims % trimsPerRelease == 0 { _ = candela_release_code() }
+            if trims < firstReleases || trims % trimsPerRelease == 0 { _ = candela_release_code() }
             trims += 1
             pause = trimInterval
         }

@@ -7,15 +7,25 @@ struct FreshBatchesTests {
     /// Values of every kind, stamps finer than a microsecond, two classes of keep.
     private func mixed(_ round: Int64) -> [Reading] {
         let moment = BootInstant(nanoseconds: round * 1_000_000_000 + 123_456_789)
-        let values: [Value?] = [.number(ExactDecimal("230.10")!), .flag(true), .text("MS-4711"), nil]
-        return (0..<40).map { index in
-            Reading(
-                device: "meter-\(index % 3)", point: "point-\(index)", acquired: moment, value: values[index % 4],
-                unit: "V", quality: index % 4 == 3 ? .bad(.communication) : .good,
-                keep: index % 2 == 0 ? .telemetry : .billing, epoch: UInt32(index % 2),
-                period: index % 8 == 0 ? ReadingPeriod(start: 900, end: 1_800, kind: .register) : nil,
-                raw: index % 8 == 1 ? [1, 2] : [])
+        var readings: [Reading] = []
+        for index in 0..<40 {
+            let value: Value? =
+                switch index % 4 {
+                case 0: .number(ExactDecimal(mantissa: 23_010, exponent: -2))
+                case 1: .flag(true)
+                case 2: .text("MS-4711")
+                default: nil
+                }
+            let quality = value == nil ? Quality.bad(.communication) : Quality.good
+            let period = index % 8 == 0 ? ReadingPeriod(start: 900, end: 1_800, kind: .register) : nil
+            let raw: [UInt8] = index % 8 == 1 ? [1, 2] : []
+            readings.append(
+                Reading(
+                    device: "meter-\(index % 3)", point: "point-\(index)", acquired: moment, value: value, unit: "V",
+                    quality: quality, keep: index % 2 == 0 ? .telemetry : .billing, epoch: UInt32(index % 2),
+                    period: period, raw: raw))
         }
+        return readings
     }
 
     @Test func `what an uplink gets from memory is what it gets from the medium, to the last digit`() async throws {
