@@ -18,7 +18,7 @@ final class LibraryDriver {
     }
 
     /// Much longer than anything takes; a hanging driver fails the test instead of stopping it.
-    static let limit: Duration = .seconds(20)
+    static let limit: Duration = .seconds(120)
     /// Beside the test bundle; nil when it was not built.
     static var executable: String? {
         let path = Project.program("candela-driver-modbus")
