@@ -7,9 +7,10 @@ import Telemetry
 /// The group of commands around device profiles.
 struct ProfileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "profile", abstract: "The library of device profiles: list, show, check, try.",
+        commandName: "profile", abstract: "The library of device profiles: list, show, check, try, corrections.",
         subcommands: [
             ProfileListCommand.self, ProfileShowCommand.self, ProfileCheckCommand.self, ProfileTryCommand.self,
+            ProfileCorrectionsCommand.self,
         ])
 }
 

@@ -8,7 +8,8 @@ struct HelpTests {
         "lamp release", "lamp scan", "lamp commission", "lamp query", "lamp memory", "lamp replace", "config",
         "config check", "config show", "queue", "queue status",
         "why", "events", "report", "trace", "raw", "sniff", "scan", "plan", "profile", "profile list", "profile show",
-        "profile check", "profile try", "device", "device exchange", "lighting", "lighting show", "lighting explain",
+        "profile check", "profile try", "profile corrections", "device", "device exchange", "lighting", "lighting show",
+        "lighting explain",
         "lock",
         "unlock", "lamp faults",
     ])

@@ -27,8 +27,11 @@ final class RealSite {
 
     /// - Parameters:
     ///   - devices: lines below `devices:`.
+    ///   - bus: further options of the bus, each behind a comma.
     ///   - more: further lines at the top level.
-    init(scenario: String = RealSite.scenario, devices: String = RealSite.devices, more: String = "") async throws {
+    init(
+        scenario: String = RealSite.scenario, devices: String = RealSite.devices, bus: String = "", more: String = ""
+    ) async throws {
         let places = folder("field")
         simulator = try ChildProcess(
             Project.program("candela-sim"),
@@ -41,7 +44,7 @@ final class RealSite {
             clock: {sources: [system]}
             \(more)
             buses:
-              meters: {driver: modbus, port: "\(places)/rs485-1", baud: 9600, parity: even}
+              meters: {driver: modbus, port: "\(places)/rs485-1", baud: 9600, parity: even\(bus)}
             devices:
             \(devices)
 

@@ -117,7 +117,9 @@ import Testing
     }
 
     @Test func `why suspects the line where its devices have another baud rate`() async throws {
-        try await RealSite.with(RealSite(), daemon: true) { site in
+        // So much for failing devices, as nobody is well here.
+        let bus = ", sick_share: 50%, response_timeout: 200ms"
+        try await RealSite.with(RealSite(bus: bus), daemon: true) { site in
             try await site.control("mismatch rs485-1 on")
             try await eventually("all are silent", within: .seconds(60)) {
                 let why = try await site.run(["why", "feeder-b"])

@@ -11,7 +11,7 @@ public final class DriverProcess {
     }
 
     /// Much longer than anything takes; a hanging driver fails the test instead of stopping it.
-    public static let limit: Duration = .seconds(20)
+    public static let limit: Duration = .seconds(120)
 
     public let process: pid_t
     private var input: Int32

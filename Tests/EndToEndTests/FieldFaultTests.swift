@@ -116,6 +116,11 @@ struct FieldFaultTests {
         for point in ["voltage.L1", "current.L3", "active_power.L3"] {
             try await subscriber.reading("\(point)") { $0.point == point && $0.isGood }
         }
+        let corrections = try await run(
+            Project.program("candela"), ["profile", "corrections", "network", "--socket", gateway.socket])
+        #expect(corrections.status == 0, "\(corrections.lines)")
+        #expect(corrections.lines.contains { $0.hasPrefix("# feeder, profile eastron-sdm630") }, "\(corrections.lines)")
+        #expect(corrections.lines.contains { $0.hasPrefix("limits: {max_registers: ") }, "\(corrections.lines)")
         #expect(try await gateway.terminate() == 0)
         #expect(Ledger(subscriber.messages).violations == [])
     }

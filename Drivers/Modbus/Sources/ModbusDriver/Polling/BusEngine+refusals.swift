@@ -85,7 +85,7 @@ extension BusEngine {
         outlet.log("\(device.name) refuses \(what): \(device.lastFailure); it is not asked again")
         tellLearned(
             index,
-            "\(what) refused: \(device.lastFailure). It is not asked again; `candela profile corrections` prints the lines for the profile"
+            "\(what) refused: \(device.lastFailure). It is not asked again; `candela profile corrections BUS` prints the lines for the profile"
         )
         send(index, visible.map { ($0, .bad(.notSupported)) }, at: clock())
         tellFindings(index)
