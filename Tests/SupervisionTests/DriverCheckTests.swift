@@ -14,7 +14,7 @@ import Testing
     @Test func `the example driver keeps every duty`() async throws {
         let checked = try await run(Self.kit, [Self.example] + Self.running, within: .seconds(200))
         #expect(checked.status == 0, "\(checked.lines.joined(separator: "\n"))")
-        #expect(checked.lines.last == "demo: 29 duties kept, 0 not kept, 0 left out")
+        #expect(checked.lines.last == "demo: 30 duties kept, 0 not kept, 0 left out")
     }
 
     @Test(arguments: ["Modbus", "DALI"])
@@ -26,7 +26,7 @@ import Testing
                 Project.program("candela-driver-" + name.lowercased()),
             ], within: .seconds(200))
         #expect(checked.status == 0, "\(checked.lines.joined(separator: "\n"))")
-        #expect(checked.lines.last?.contains("13 duties kept, 0 not kept") == true)
+        #expect(checked.lines.last?.contains("14 duties kept, 0 not kept") == true)
     }
 
     /// The example driver with one change for the worse, and the duty that it breaks.

@@ -115,6 +115,30 @@ import Testing
         #expect(addresses(bus) == Array(0..<6), "\(personality): \(result)")
     }
 
+    @Test func `gear that no search tells apart is told with what to do, and that helps`() throws {
+        let bus = bus(
+            gear(4) { index, gear in
+                guard index >= 2 else { return }
+                (gear.shortAddress, gear.randomAddress, gear.personality) = (nil, 0xABCDEF, [.keepsRandom])
+            })
+        let bench = TaskBench(bus: bus)
+        let first = try result(commission(bench))
+        let problem = try #require(list(first["problems"]).first?.text)
+        let advised = problem.split(separator: "\"").enumerated().filter { !$0.offset.isMultiple(of: 2) }.map { $1 }
+        #expect(advised.count == 2, "\(problem)")
+        // One is taken off the line, the other gets the address that is free, the first is connected again.
+        bus.gear[2].set(.silent, true, at: bench.now)
+        for frame in advised {
+            let task = RawTask.make(DriverNode(json: ["frame": .string(String(frame)), "write": .bool(true)]))
+            guard case .done = bench.run(task) else { return #expect(Bool(false), "\(frame)") }
+        }
+        bus.gear[2].set(.silent, false, at: bench.now)
+        #expect(Set(addresses(bus)).count == 4, "\(addresses(bus))")
+        let second = try result(commission(bench))
+        #expect(list(second["problems"]).isEmpty, "\(second)")
+        #expect(Set(addresses(bus)).count == 4, "\(addresses(bus))")
+    }
+
     @Test func `a lost frame now and then does no harm`() throws {
         for seed in 1...6 {
             let bus = bus(gear(8) { if $0 > 4 { $1.shortAddress = nil } }, seed: UInt64(seed))

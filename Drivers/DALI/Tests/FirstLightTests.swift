@@ -1,3 +1,4 @@
+import DriverKit
 import DriverProtocol
 import FieldSimulator
 import Telemetry
@@ -36,6 +37,20 @@ struct FirstLightTests {
         print("\(kind.rawValue): 64 unknown lamps right after \(bus.clock.now.duration(since: begun))")
         // None was ever sent another level.
         #expect(Set(bus.bus.levelCommands.map { $0[1] }) == [Self.arc])
+    }
+
+    @Test func `a restart right after the first orders asks nothing before it sends`() throws {
+        let gear = SimulatedBus.lamps(64)
+        let bus = SimulatedBus(gear: gear)
+        try bus.start()
+        Self.orderAll(bus)
+        bus.run(for: .seconds(25))
+        let again = SimulatedBus(gear: gear, memories: bus.outlet.all.memories)
+        try again.start()
+        Self.orderAll(again)
+        let isDone = again.run(atMost: .seconds(4)) { again.bus.gear.allSatisfy { Self.isRight(again, $0) } }
+        #expect(isDone, "\(again.bus.gear.count { Self.isRight(again, $0) }) of 64")
+        print("64 remembered lamps right after \(again.clock.now)")
     }
 
     @Test(arguments: [GearPersonality?.none, .slowStart])
@@ -93,6 +108,17 @@ struct FirstLightTests {
         let asked = bus.submit(1, value: .number(ExactDecimal(50)))
         #expect(bus.run(atMost: .seconds(2)) { asked.done != nil })
         #expect(asked.done?.outcome == .noAnswer)
+    }
+
+    static let damaged: [[UInt8]] = [
+        [], [2], [0, 1], [0, 1, 0], [0, 0, 254], [0, 200, 100], [0, 1, 255], [0, 1, 2, 3],
+    ]
+
+    @Test(arguments: damaged)
+    func `a damaged memory of a gear is as good as none`(_ bytes: [UInt8]) throws {
+        let memory = DriverMemory(device: "lamp-01", key: Gear.memoryKey, bytes: bytes)
+        let bus = SimulatedBus(gear: SimulatedBus.lamps(1), memories: [memory])
+        #expect(bus.engine.gear.allSatisfy { $0.curve == nil && $0.minimum == nil })
     }
 
     @Test func `silence to the question for its curve is believed only of a gear that answers another`() throws {

@@ -149,7 +149,9 @@ struct LampFaultMatrixTests {
         }
     }
 
-    @Test(arguments: Switch.allCases) func `a feeder's switch has exactly its own faults, in time`(_ trouble: Switch) throws {
+    @Test(arguments: Switch.allCases) func `a feeder's switch has exactly its own faults, in time`(_ trouble: Switch)
+        throws
+    {
         let street = try FaultStreet(hasContactor: true)
         street.order(100)
         street.run(.seconds(300))

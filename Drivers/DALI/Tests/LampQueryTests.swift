@@ -7,7 +7,9 @@ import Testing
 
 /// What a person reads of a lamp.
 struct LampQueryTests {
-    static let points = ["level", "on", "active_power", "active_energy", "temperature", "led_failure_status", "identity"]
+    static let points = [
+        "level", "on", "active_power", "active_energy", "temperature", "led_failure_status", "identity",
+    ]
 
     static func read(
         _ bus: SimulatedBus, _ names: [String], atMost limit: Duration = .seconds(20)

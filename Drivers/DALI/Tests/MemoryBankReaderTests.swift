@@ -130,7 +130,8 @@ import Testing
         #expect(reader.result == .identity(GearIdentity(gtin: GearDescription.madeUpArticle, number: 4711)))
     }
 
-    @Test(arguments: [UInt64(0), .max]) func `gear whose maker left its number blank has no identity`(_ number: UInt64) {
+    @Test(arguments: [UInt64(0), .max]) func `gear whose maker left its number blank has no identity`(_ number: UInt64)
+    {
         let bytes = (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * UInt64($0))) }
         #expect(GearIdentity(gtin: [0, 0, 0, 0, 0, 7], number: bytes) == nil)
     }

@@ -12,7 +12,9 @@ struct ScanEstimateTests {
         let lamps: Int
         var configured = 0
         var interval: UInt64 = 60_000
-        var testDescription: String { "\(interface.rawValue), \(lamps) lamps, \(configured) of them polled every \(interval) ms" }
+        var testDescription: String {
+            "\(interface.rawValue), \(lamps) lamps, \(configured) of them polled every \(interval) ms"
+        }
     }
 
     static let rows: [Row] =

@@ -281,12 +281,26 @@ extension Commissioning {
     }
 
     private func reportUnresolved() -> ScriptStep {
+        var free = ShortAddress.all.filter { address in
+            known[address.number] == nil && !bench.gear.contains { $0.address == address }
+        }
         for address in known.filter(\.value.isShared).keys.sorted() {
-            problems.append(
-                "more than one gear answers at short address \(address), and they cannot be told apart: take one off "
-                    + "the line and commission again")
+            let other = free.isEmpty ? nil : free.removeFirst()
+            problems.append(Self.inseparable(address, other, bus: bench.taskConfiguration.bus))
         }
         return place()
+    }
+
+    /// Taken off the line and connected again each still has the address that both were given: only one of them may move.
+    private static func inseparable(_ address: UInt8, _ free: ShortAddress?, bus: String) -> String {
+        let sentence =
+            "more than one gear answers at short address \(address), and they draw no random address of their own, so that no search "
+            + "tells them apart: "
+        guard let free else { return sentence + "exchange all of them but one" }
+        return sentence
+            + "take one off the line, move the other (`candela raw \(bus) --frame \"DTR0 \(free.dataByte)\"`, then "
+            + "`candela raw \(bus) --frame \"A\(address) SET SHORT ADDRESS\" --write` gives it address \(free.number)), and connect the first again; "
+            + "or exchange one"
     }
 }
 

@@ -107,25 +107,32 @@ struct Gear {
 
     // MARK: memory
 
-    /// Key of what is remembered: curve (0 logarithmic, 1 linear), lowest level, highest level.
+    /// Key of what is remembered: curve (0 logarithmic, 1 linear), and where they are known lowest level, highest level.
     static let memoryKey = "gear"
 
-    /// Takes in what an earlier run of the driver learned, so that a restart costs the bus two queries a lamp and not six.
+    /// Takes in what an earlier run of the driver learned, so that a restart costs the bus one frame a lamp and not four.
     /// Anything malformed is ignored and asked anew.
     mutating func recall(_ bytes: [UInt8]) {
-        guard bytes.count == 3, bytes[0] <= 1, (1...bytes[2]).contains(bytes[1]), bytes[2] <= ArcPowerCurve.full else {
-            return
+        guard let first = bytes.first, first <= 1 else { return }
+        let isWhole = bytes.count == 3 && bytes[1] >= 1 && bytes[1] <= bytes[2] && bytes[2] <= ArcPowerCurve.full
+        guard isWhole || bytes.count == 1 else { return }
+        curve = configuredCurve ?? (first == 1 ? .linear : .logarithmic)
+        if isWhole {
+            minimum = bytes[1]
+            maximum = bytes[2]
         }
-        curve = configuredCurve ?? (bytes[0] == 1 ? .linear : .logarithmic)
-        minimum = bytes[1]
-        maximum = bytes[2]
         remembered = bytes
     }
 
-    /// What is to be remembered now, if it is news.
+    /// What is to be remembered now, if it is news. The curve is known first, and is what the next start's orders need.
     mutating func newMemory() -> [UInt8]? {
-        guard let curve, let minimum, let maximum, minimum <= maximum else { return nil }
-        let bytes: [UInt8] = [curve == .linear ? 1 : 0, minimum, maximum]
+        guard let curve else { return nil }
+        var bytes: [UInt8] = [curve == .linear ? 1 : 0]
+        if let minimum, let maximum, minimum <= maximum {
+            bytes += [minimum, maximum]
+        } else if remembered?.first == bytes[0] {
+            return nil
+        }
         guard bytes != remembered else { return nil }
         remembered = bytes
         return bytes

@@ -64,6 +64,8 @@ struct LampCommand: GearRun {
     private var isPresent: Bool?
     /// Times that the level was sent again.
     private var repeated = 0
+    /// The latest look found nobody: what was sent before it may not have been heard.
+    private var wasUnanswered = false
     /// Whether a gear that does not answer the look is sent its level again.
     private let mayRepeat: Bool
     private var notes: [String] = []
@@ -260,6 +262,7 @@ struct LampCommand: GearRun {
             finish(.failed, "sent, but not read back: \(gear.detail)")
         case .none, .error:
             attempts += 1
+            wasUnanswered = true
             if mayRepeat, repeated < Self.repeats.count {
                 phase = .resend(at: now.advanced(by: Self.repeats[repeated]))
                 repeated += 1
@@ -302,6 +305,11 @@ struct LampCommand: GearRun {
             return
         }
         let isThere = level == target
+        if !isThere, wasUnanswered, mayRepeat {
+            wasUnanswered = false
+            phase = .resend(at: now)
+            return
+        }
         let isOver = fadeEnded.map { now.duration(since: $0) >= Self.settle } ?? true
         guard isThere || isOver else {
             phase = .pause(until: now.advanced(by: Self.settleLook), then: .status)

@@ -53,7 +53,8 @@ struct ScanEstimate {
     var line: String {
         let base = "asking \(addresses) addresses: about \(Int64(seconds.rounded())) s"
         guard known.count < addresses else { return base }
-        return "\(base), and \(ExactDecimal(mantissa: Int64((eachStranger * 10).rounded()), exponent: -1)) s more for each gear"
+        return
+            "\(base), and \(ExactDecimal(mantissa: Int64((eachStranger * 10).rounded()), exponent: -1)) s more for each gear"
             + (known.isEmpty ? "" : " that the configuration does not name")
     }
 

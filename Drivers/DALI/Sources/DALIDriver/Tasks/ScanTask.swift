@@ -79,7 +79,9 @@ final class Scan {
     }
 
     func begin() -> ScriptStep {
-        bench.say(ScanEstimate(addresses, bench.taskConfiguration, gear: bench.gear).line)
+        bench.say(
+            ScanEstimate(addresses, bench.taskConfiguration, gear: bench.gear).line
+                + (isRandom ? "; then the search for gear without address" : ""))
         return .each(
             addresses[...],
             { [self] address, next in
