@@ -18,7 +18,9 @@ struct WhyCommand: AsyncParsableCommand {
         var question = Inquiry(device: device)
         try question.ask(&client)
         if options.json { Output.print(question.json) } else { Output.print(question.text) }
-        if question.info.state != "online" || question.evidence.isWrongDevice { throw ExitStatus.failed }
+        if question.info.state != "online" || question.evidence.isWrongDevice || !question.faults.isEmpty {
+            throw ExitStatus.failed
+        }
     }
 }
 
@@ -26,6 +28,9 @@ struct WhyCommand: AsyncParsableCommand {
 struct Inquiry {
     private(set) var info = ControlDeviceInfo()
     private(set) var evidence = Evidence()
+    /// What the fault rules found at this lamp, or at the feeder it hangs on.
+    private(set) var faults: [ControlFault] = []
+    private var hasMains = true
     private var events: [ControlEventLine] = []
     private var since = ""
     private var exchange: JSONValue?
@@ -56,6 +61,7 @@ struct Inquiry {
         since = status.alarms.first { $0.device == device && $0.kind == "device_offline" }?.since ?? ""
         try askStatistics(&client)
         try askRing(&client)
+        if info.isLamp { try askFaults(&client) }
         request.events.device = device
         request.events.limit = UInt32(Self.eventsShown)
         do {
@@ -125,6 +131,18 @@ struct Inquiry {
         }
     }
 
+    private mutating func askFaults(_ client: inout ControlClient) throws {
+        var request = ControlRequest()
+        request.faults.target = device
+        do {
+            let found = try Daemon.ask(request, &client).faults
+            faults = found.faults
+            hasMains = !found.unpowered.contains(device)
+        } catch let failure as CommandFailure {
+            missing.append(failure.message)
+        }
+    }
+
     // MARK: - Showing
 
     var causes: [Cause] { Causes.suggest(evidence) }
@@ -137,6 +155,13 @@ struct Inquiry {
             "failed       \(Formats.failures(info.failures, of: info.requests)), \(Formats.count(Int(clamping: info.missedIntervals), "interval")) missed",
         ]
         if !info.detail.isEmpty { lines.append("says         \(info.detail)") }
+        if !hasMains { lines.append("mains        none: its feeder is off, so it is not asked") }
+        for fault in faults {
+            let place = fault.device == device ? "" : " of \(fault.device)"
+            lines.append(
+                "fault        \(fault.kind)\(place) since \(Formats.shortTime(fault.since)): \(LampFaultsView.evidence(fault))"
+            )
+        }
         if let exchange {
             lines += ["", "last failing exchange\(isFrozen ? " (kept from the first failure on)" : "")"]
             if let sent = exchange["sent"]?.text, !sent.isEmpty { lines.append("  >> \(sent)") }
@@ -147,7 +172,7 @@ struct Inquiry {
                 "  " + [exchange["outcome"], exchange["words"]].compactMap { $0?.text }.joined(separator: ": "))
         }
         lines.append("")
-        if info.state == "online", causes.isEmpty {
+        if info.state == "online", causes.isEmpty, faults.isEmpty, hasMains {
             lines.append("nothing is wrong with it")
         } else if causes.isEmpty {
             lines.append("nothing in the counters speaks for a cause")
@@ -168,6 +193,7 @@ struct Inquiry {
     var json: JSONValue {
         [
             "device": ControlJSON.device(info), "since": since.isEmpty ? .null : .string(since),
+            "faults": LampFaultsView.json(faults), "mains": .bool(hasMains),
             "exchange": exchange ?? .null, "frozen": .bool(isFrozen),
             "causes": .array(
                 causes.map { ["suggestion": .string($0.suggestion), "evidence": .string($0.evidence)] }),
