@@ -23,7 +23,7 @@ enum District {
         return """
             {"seed": 1, "ports": [
              {"name": "rs485-2", "kind": "modbus", "baud": 9600, "parity": "even", "devices": [
-              {"name": "feeder", "product": "eastron-sdm630", "address": 1, "size": 2500, "follows": "lamps"},
+              {"name": "feeder", "product": "eastron-sdm630", "address": 1, "size": 0, "follows": "lamps"},
               {"name": "cabinet", "product": "cabinet-io", "address": 2}]},
              {"name": "rs232-1", "kind": "dali", "interface": "luba", "baud": 38400, "bus": "lamps",
               "gear": [\(gear.joined(separator: ",\n"))],
