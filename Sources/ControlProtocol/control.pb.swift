@@ -1485,9 +1485,13 @@ public nonisolated struct ControlFaults: Sendable {
 
   public var faults: [ControlFault] = []
 
+  /// Lamps that the fault rules watch.
   public var lamps: UInt64 = 0
 
   public var unpowered: [String] = []
+
+  /// Lamps that no fault rule watches: in no lighting group, under no feeder, without rated power.
+  public var unwatched: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4601,7 +4605,7 @@ nonisolated extension ControlFaultsRequest: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension ControlFaults: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Faults"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}faults\0\u{1}lamps\0\u{1}unpowered\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}faults\0\u{1}lamps\0\u{1}unpowered\0\u{1}unwatched\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4612,6 +4616,7 @@ nonisolated extension ControlFaults: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.faults) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.lamps) }()
       case 3: try { try decoder.decodeRepeatedStringField(value: &self.unpowered) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.unwatched) }()
       default: break
       }
     }
@@ -4627,6 +4632,9 @@ nonisolated extension ControlFaults: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.unpowered.isEmpty {
       try visitor.visitRepeatedStringField(value: self.unpowered, fieldNumber: 3)
     }
+    if !self.unwatched.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.unwatched, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4634,6 +4642,7 @@ nonisolated extension ControlFaults: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.faults != rhs.faults {return false}
     if lhs.lamps != rhs.lamps {return false}
     if lhs.unpowered != rhs.unpowered {return false}
+    if lhs.unwatched != rhs.unwatched {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,5 +1,5 @@
 import CLinux
-public import Configuration
+import Configuration
 import ControlProtocol
 import DriverProtocol
 import Glibc
@@ -9,37 +9,6 @@ import Outbox
 import Supervision
 import Telemetry
 import Uplinks
-
-/// Where a gateway finds and keeps its things.
-public struct GatewayPlaces: Sendable {
-    public var configuration: String
-    public var stateDirectory: String
-    public var socket: String
-    public var driverFolders: [String]
-    public var boardFolders: [String]
-    /// Members of this group may use the control socket.
-    public var group: String
-
-    public init(
-        configuration: String, stateDirectory: String, socket: String, driverFolders: [String], boardFolders: [String],
-        group: String = "candela"
-    ) {
-        self.configuration = configuration
-        self.stateDirectory = stateDirectory
-        self.socket = socket
-        self.driverFolders = driverFolders
-        self.boardFolders = boardFolders
-        self.group = group
-    }
-}
-
-/// Why a gateway did not start.
-public enum GatewayStartFailure: Error, Sendable {
-    /// Neither the file nor a last good one can be used.
-    case configuration([Diagnostic])
-    /// Another daemon runs, or a folder cannot be written.
-    case place(String)
-}
 
 /// The whole gateway: built once from its configuration, run, and stopped without losing anything.
 public actor Gateway {
@@ -52,29 +21,29 @@ public actor Gateway {
     /// Descriptions of devices settle this long before they are told: at a start all buses come up at once.
     private static let descriptionPause: Duration = .milliseconds(500)
 
-    private let configuration: GatewayConfiguration
-    private let clock: GatewayClock
-    private let storage: GatewayStorage
-    private let events: EventDesk
+    let configuration: GatewayConfiguration
+    let clock: GatewayClock
+    let storage: GatewayStorage
+    let events: EventDesk
     private let devices: DeviceTable
-    private let buses: BusDesk
+    let buses: BusDesk
     private let night: NightShift
-    private let router: CommandRouter
-    private let publisher: Publisher
+    let router: CommandRouter
+    let publisher: Publisher
     private let report: StatusReport
     private let uplinks: [AssembledUplink]
-    private let senders = CommandSenders()
+    let senders = CommandSenders()
     private let control: ControlServer
     private let notifier = ServiceNotifier()
-    private let log: Logger
-    private let choice: ConfigurationKeeper.Choice
+    let log: Logger
+    let choice: ConfigurationKeeper.Choice
     /// Lighting and command intake.
     private var tasks: [Task<Void, Never>] = []
     /// They end by themselves when their uplink has said goodbye.
     private var pumps: [Task<Void, Never>] = []
     /// Documents, clock, watchdog: they end first.
     private var housekeeping: [Task<Void, Never>] = []
-    private var lastClock: ClockStatus?
+    var lastClock: ClockStatus?
 
     // MARK: - Building
 
@@ -175,61 +144,6 @@ public actor Gateway {
         }
     }
 
-    private static func assemble(
-        _ configuration: GatewayConfiguration, _ outbox: Outbox, _ events: EventDesk, _ publisher: Publisher,
-        _ clock: GatewayClock, _ senders: CommandSenders, _ stateDirectory: String, _ log: Logger
-    ) -> [AssembledUplink] {
-        let will = Publisher.will(gateway: configuration.id, boot: clock.boot)
-        return configuration.uplinks.compactMap { uplink in
-            do {
-                let settings = try UplinkAssembly.settings(
-                    of: uplink, gateway: configuration.id, will: will, stateDirectory: stateDirectory)
-                guard let kind = UplinkFactory.kind(named: settings.type),
-                    let encoding = UplinkFactory.encoding(named: uplink.encoding.rawValue)
-                else { return nil }
-                let selection = UplinkAssembly.selection(of: uplink, in: configuration)
-                let made = try kind.make(settings, log) { clock.utc(clock.now())?.time }
-                let pump = UplinkPump(
-                    uplink: made, encoding: encoding, outbox: outbox, events: events, log: log,
-                    makeContext: {
-                        EncodingContext(
-                            gateway: configuration.id, devicesRevision: await publisher.revision, devices: selection,
-                            isOwnCommand: { senders.uplink(of: $0) == uplink.name }
-                        ) { instant, boot in
-                            guard let (time, quality) = clock.utc(instant, boot: boot) else {
-                                return ResolvedTime(utc: nil, quality: .unsynchronised)
-                            }
-                            return ResolvedTime(utc: time, quality: quality)
-                        }
-                    })
-                return AssembledUplink(configuration: uplink, uplink: made, pump: pump, selection: selection)
-            } catch {
-                log.error("\(uplink.position): uplink \(uplink.name) is left out: \(error)")
-                return nil
-            }
-        }
-    }
-
-    private static func note(_ choice: ConfigurationKeeper.Choice) -> String {
-        if let first = choice.refused.first {
-            return "THE LAST GOOD CONFIGURATION RUNS: the file cannot be used, \(first)"
-        }
-        guard !choice.load.disabled.isEmpty else { return "" }
-        let parts = choice.load.disabled.prefix(5).map { "\($0.part)" }.joined(separator: ", ")
-        let more = choice.load.disabled.count > 5 ? " and \(choice.load.disabled.count - 5) more" : ""
-        return "left out because of errors in the configuration: \(parts)\(more); candela config check names them"
-    }
-
-    private static func warnings(_ configuration: GatewayConfiguration) -> [String] {
-        guard let lighting = configuration.lighting, lighting.groups.contains(where: { $0.schedule != .none }) else {
-            return []
-        }
-        if configuration.isReadOnly { return ["LAMPS NOT CONTROLLED: the gateway is read_only, calendars do nothing"] }
-        return configuration.buses.filter { bus in
-            bus.isReadOnly && configuration.devices(onBus: bus.name).contains { !$0.groups.isEmpty }
-        }.map { "LAMPS NOT CONTROLLED: bus \($0.name) is read_only, calendars do nothing there" }
-    }
-
     // MARK: - Running
 
     private func begin() async {
@@ -243,14 +157,16 @@ public actor Gateway {
         }
         await publisher.use(uplinks)
         await report.use(uplinks)
-        await events.tell(await storage.outbox.opening.events(occurred: now, flush: configuration.outbox.flush))
+        let opening = await storage.outbox.opening
+        await events.tell(opening.events(occurred: now, flush: configuration.outbox.flush))
         await rename()
         await devices.restore()
         let interrupted = await storage.state.opening.interrupted
         await router.reportInterrupted(interrupted)
         await raiseStandingAlarms()
         // Lighting first: it needs none of what follows.
-        tasks += await night.begin(forgetting: interrupted.map(\.id))
+        let isPowerBack = !opening.wasClosed && opening.lastBoot.map { $0 != opening.boot } ?? false
+        tasks += await night.begin(forgetting: interrupted.map(\.id), isPowerBack: isPowerBack)
         await buses.tell(clock: clock.status())
         for supervisor in await buses.all { await supervisor.start() }
         tasks.append(Task { [devices] in await devices.run() })
@@ -271,14 +187,6 @@ public actor Gateway {
         )
     }
 
-    private func register(_ uplink: String) async {
-        do {
-            try await storage.outbox.register(uplink: uplink)
-        } catch {
-            log.error("uplink \(uplink) has no cursor and gets nothing: \(error)")
-        }
-    }
-
     private func rename() async {
         let known = await storage.outbox.status()?.lastN ?? [:]
         for device in configuration.devices {
@@ -292,46 +200,6 @@ public actor Gateway {
                             occurred: clock.now()))
                 } catch {
                     log.error("\(device.position): \(old) could not be renamed to \(device.name): \(error)")
-                }
-            }
-        }
-    }
-
-    private func raiseStandingAlarms() async {
-        if choice.runsLastGood || !choice.load.disabled.isEmpty {
-            let messages = (choice.refused + choice.load.errors).prefix(20).map { JSONValue.string($0.description) }
-            await events.raise(
-                "configuration", kind: EventKind.configuration,
-                detail: [
-                    "last_good": .bool(choice.runsLastGood), "messages": .array(Array(messages)),
-                    "disabled": .array(choice.load.disabled.map { .string($0.part.description) }),
-                ])
-        }
-        for (index, warning) in Self.warnings(configuration).enumerated() {
-            await events.raise(
-                "lamps_not_controlled" + (index == 0 ? "" : ":\(index + 1)"), kind: EventKind.lampsNotControlled,
-                severity: .alarm, detail: ["detail": .string(warning)])
-        }
-        for warning in storage.warnings {
-            await events.raise("storage:volatile", kind: EventKind.storage, detail: ["problem": .string(warning)])
-        }
-    }
-
-    private func takeCommands(of uplink: AssembledUplink) async {
-        for await delivery in uplink.uplink.commands {
-            switch delivery {
-            case .command(let delivered):
-                senders.remember(delivered.command.id, uplink: delivered.uplink)
-                await router.accept(
-                    delivered.command,
-                    from: .uplink(
-                        delivered.uplink, permission: uplink.configuration.commands, visible: uplink.selection,
-                        brokerExpiry: delivered.brokerExpiry))
-            case .rejected(let rejection):
-                log.warning("uplink \(uplink.configuration.name): \(rejection)")
-                if let id = rejection.id { senders.remember(id, uplink: uplink.configuration.name) }
-                if let result = rejection.result(finished: clock.now()) {
-                    await storage.outbox.append(results: [result])
                 }
             }
         }
@@ -381,57 +249,6 @@ public actor Gateway {
             if turns % 3600 == 0, let now = clock.utc(clock.now())?.time { try? await storage.state.prune(now: now) }
             try? await Task.sleep(for: min(Self.pulseInterval, notifier.watchdogInterval ?? Self.pulseInterval))
         }
-    }
-
-    // MARK: - Clock
-
-    private static let clockKey = "clock.offsets"
-
-    private func recallClock() async {
-        guard let bytes = try? await storage.state.value(key: Self.clockKey),
-            case .object(let members)? = try? JSONValue(parsing: bytes)
-        else { return }
-        var offsets: [String: Int64] = [:]
-        var lastKnown: UTCInstant?
-        for member in members {
-            if member.key == "last_known" {
-                lastKnown = member.value.text.flatMap { UTCInstant($0) }
-            } else if let text = member.value.text, let offset = Int64(text) {
-                offsets[member.key] = offset
-            }
-        }
-        clock.recall(offsets: offsets, lastKnown: lastKnown)
-    }
-
-    /// Tells when the clock became trusted, and leaves this boot's offset behind for readings that a later boot will send.
-    private func followClock() async {
-        let status = clock.status()
-        await buses.tell(clock: status)
-        let before = lastClock
-        // A step of more than a second is news; drift is not.
-        let stepped = before.map { abs($0.offset - status.offset) > 1_000_000_000 } ?? true
-        guard before?.quality != status.quality || before?.source != status.source || stepped else { return }
-        lastClock = status
-        if before != nil || status.isTrusted {
-            await events.tell(
-                Event(
-                    kind: EventKind.clock, severity: .info,
-                    detail: [
-                        "boot": .string(clock.boot), "offset_ns": .string(String(status.offset)),
-                        "quality": .string(status.quality.name), "source": .string(status.source),
-                    ], occurred: clock.now()))
-        }
-        guard status.isTrusted else { return }
-        var members: [JSONValue.Member] = []
-        // Ten boots back: older backlogs do not exist within any sensible limit of the outbox.
-        if let bytes = try? await storage.state.value(key: Self.clockKey),
-            case .object(let old)? = try? JSONValue(parsing: bytes)
-        {
-            members = old.filter { $0.key != clock.boot && $0.key != "last_known" }.suffix(9)
-        }
-        members.append(.init(clock.boot, .string(String(status.offset))))
-        members.append(.init("last_known", .string(clock.wall(clock.now()).description)))
-        try? await storage.state.put(key: Self.clockKey, value: Array(JSONValue.object(members).description.utf8))
     }
 
     // MARK: - Stopping

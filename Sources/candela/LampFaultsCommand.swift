@@ -26,7 +26,9 @@ enum LampFaultsView {
     static func text(_ found: ControlFaults) -> String {
         var lines: [String] = []
         if found.faults.isEmpty {
-            lines.append("no faults at \(found.lamps) lamps")
+            if found.lamps > 0 || found.unwatched.isEmpty {
+                lines.append("no faults at \(Formats.count(Int(clamping: found.lamps), "lamp"))")
+            }
         } else {
             var table = Table([("FAULT", .left), ("WHERE", .left), ("SINCE", .left), ("EVIDENCE", .left)])
             for fault in found.faults {
@@ -35,18 +37,26 @@ enum LampFaultsView {
             }
             lines += table.lines
             for fault in found.faults where !fault.affected.isEmpty {
-                let named = fault.affected.prefix(affectedShown).joined(separator: ", ")
-                let more = fault.affected.count - affectedShown
-                lines.append("  \(fault.device) takes along: \(named)\(more > 0 ? " and \(more) more" : "")")
+                lines.append("  \(fault.device) takes along: \(list(fault.affected))")
             }
         }
         if !found.unpowered.isEmpty {
             lines.append("\(found.unpowered.count) lamps have no mains: their feeders are off")
         }
+        if !found.unwatched.isEmpty {
+            lines.append(
+                "\(Formats.count(found.unwatched.count, "lamp")) NOT WATCHED: \(list(found.unwatched)); name a lamp's group "
+                    + "under lighting.groups, or give it a rated_power")
+        }
         return lines.joined(separator: "\n")
     }
 
-    private static func evidence(_ fault: ControlFault) -> String {
+    private static func list(_ lamps: [String]) -> String {
+        let more = lamps.count - affectedShown
+        return lamps.prefix(affectedShown).joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
+    }
+
+    static func evidence(_ fault: ControlFault) -> String {
         guard case .object(let members)? = try? JSONValue(parsing: fault.detail) else { return fault.detail }
         return members.filter { $0.key != "affected" && $0.value != .null }
             .map { "\($0.key) \(FindingView.plain($0.value))" }.joined(separator: ", ")
@@ -55,16 +65,21 @@ enum LampFaultsView {
     static func json(_ found: ControlFaults) -> JSONValue {
         [
             "lamps": .integer(found.lamps), "unpowered": .array(found.unpowered.map(JSONValue.string)),
-            "faults": .array(
-                found.faults.map { fault in
-                    [
-                        "id": .string(fault.id), "kind": .string(fault.kind), "device": .string(fault.device),
-                        "severity": .string(fault.severity), "since": .string(fault.since),
-                        "detail": (try? JSONValue(parsing: fault.detail)) ?? .string(fault.detail),
-                        "affected": .array(fault.affected.map(JSONValue.string)),
-                        "maintenance": .bool(fault.maintenance),
-                    ]
-                }),
+            "unwatched": .array(found.unwatched.map(JSONValue.string)),
+            "faults": json(found.faults),
         ]
+    }
+
+    static func json(_ faults: [ControlFault]) -> JSONValue {
+        .array(
+            faults.map { fault in
+                [
+                    "id": .string(fault.id), "kind": .string(fault.kind), "device": .string(fault.device),
+                    "severity": .string(fault.severity), "since": .string(fault.since),
+                    "detail": (try? JSONValue(parsing: fault.detail)) ?? .string(fault.detail),
+                    "affected": .array(fault.affected.map(JSONValue.string)),
+                    "maintenance": .bool(fault.maintenance),
+                ]
+            })
     }
 }

@@ -6,7 +6,9 @@ struct LampReadBack: Sendable {
     /// By the names of the task "query".
     let facts: [String: String]
 
-    private static let columns = ["identity", "firmware", "power-on level", "system failure level", "status"]
+    private static let columns = [
+        "identity", "firmware", "power-on level", "system failure level", "fade time", "status",
+    ]
 
     static func table(_ lamps: [LampReadBack]) -> [String] {
         var table = Table([("LAMP", .left)] + columns.map { ($0.uppercased(), .left) })

@@ -29,7 +29,7 @@ enum LightingView {
                 let because = ([segment.reason] + segment.sensors).joined(separator: "; ")
                 table.add(segment.start, "\(segment.level) %", fade, because)
             }
-            lines += table.lines.map { "  " + $0 }
+            lines += table.lines(within: width - 2).map { "  " + $0 }
             lines += picture(group, night, width: width)
         }
         return lines.joined(separator: "\n")
@@ -92,15 +92,15 @@ enum LightingView {
 
     static func text(_ told: ControlExplanation) -> String {
         let level = told.level.isEmpty ? "left at the level it has" : "\(told.level) %"
-        var lines = ["\(told.lamp) in group \(told.group): \(level): \(told.reason)"]
-        lines.append("  " + state(told))
-        lines += told.notes.map { "  ! " + $0 }
+        var lines = hanging("\(told.lamp) in group \(told.group): \(level): \(told.reason)", after: "")
+        lines += state(told).flatMap { hanging($0, after: "  ") }
+        lines += told.notes.flatMap { hanging($0, after: "  ! ") }
         lines.append("")
         var table = Table([("", .left), ("RULE", .left), ("LEVEL", .right), ("WHAT IT SAYS", .left)])
         for line in told.lines {
             table.add(line.rules ? ">" : " ", line.rule, line.level.isEmpty ? "-" : "\(line.level) %", line.what)
         }
-        lines += table.lines
+        lines += table.lines(within: screen)
         if !told.nextChange.isEmpty {
             lines.append("")
             // 2026-11-21T22:00:00.000Z
@@ -110,15 +110,24 @@ enum LightingView {
         return lines.joined(separator: "\n")
     }
 
-    private static func state(_ told: ControlExplanation) -> String {
-        if told.lost { return "its bus does not run: the level is sent when it is back" }
+    /// A serial console's.
+    private static let screen = 80
+
+    /// A sentence behind its mark; what does not fit goes on below it.
+    private static func hanging(_ text: String, after mark: String) -> [String] {
+        let indent = String(repeating: " ", count: max(2, mark.count))
+        return Table.folded(text, to: screen - indent.count).enumerated().map { ($0 == 0 ? mark : indent) + $1 }
+    }
+
+    private static func state(_ told: ControlExplanation) -> [String] {
+        if told.lost { return ["its bus does not run: the level is sent when it is back"] }
         var parts: [String] = []
         parts.append(
             told.confirmed.isEmpty
                 ? "has taken no level yet" : "last took \(told.confirmed) % from its calendar or an override")
         if !told.ordered.isEmpty { parts.append("\(told.ordered) % is being sent") }
         if told.failures > 0 { parts.append("the order has failed \(told.failures) times and is repeated") }
-        return parts.joined(separator: "; ")
+        return parts
     }
 
     // MARK: - For programs

@@ -18,7 +18,9 @@ struct WhyCommand: AsyncParsableCommand {
         var question = Inquiry(device: device)
         try question.ask(&client)
         if options.json { Output.print(question.json) } else { Output.print(question.text) }
-        if question.info.state != "online" || question.evidence.isWrongDevice { throw ExitStatus.failed }
+        if question.info.state != "online" || question.evidence.isWrongDevice || !question.faults.isEmpty {
+            throw ExitStatus.failed
+        }
     }
 }
 
@@ -26,6 +28,9 @@ struct WhyCommand: AsyncParsableCommand {
 struct Inquiry {
     private(set) var info = ControlDeviceInfo()
     private(set) var evidence = Evidence()
+    /// What the fault rules found at this lamp, or at the feeder it hangs on.
+    private(set) var faults: [ControlFault] = []
+    private var hasMains = true
     private var events: [ControlEventLine] = []
     private var since = ""
     private var exchange: JSONValue?
@@ -56,6 +61,7 @@ struct Inquiry {
         since = status.alarms.first { $0.device == device && $0.kind == "device_offline" }?.since ?? ""
         try askStatistics(&client)
         try askRing(&client)
+        if info.isLamp { try askFaults(&client) }
         request.events.device = device
         request.events.limit = UInt32(Self.eventsShown)
         do {
@@ -125,6 +131,18 @@ struct Inquiry {
         }
     }
 
+    private mutating func askFaults(_ client: inout ControlClient) throws {
+        var request = ControlRequest()
+        request.faults.target = device
+        do {
+            let found = try Daemon.ask(request, &client).faults
+            faults = found.faults
+            hasMains = !found.unpowered.contains(device)
+        } catch let failure as CommandFailure {
+            missing.append(failure.message)
+        }
+    }
+
     // MARK: - Showing
 
     var causes: [Cause] { Causes.suggest(evidence) }
@@ -142,6 +160,12 @@ struct Inquiry {
         let missed = Formats.count(Int(clamping: info.missedIntervals), "interval")
         add("failed       \(Formats.failures(info.failures, of: info.requests)), \(missed) missed", indent: column)
         if !info.detail.isEmpty { add("says         \(info.detail)", indent: column) }
+        if !hasMains { add("mains        none: its feeder is off, so it is not asked", indent: column) }
+        for fault in faults {
+            let place = fault.device == device ? "" : " of \(fault.device)"
+            let since = Formats.shortTime(fault.since)
+            add("fault        \(fault.kind)\(place) since \(since): \(LampFaultsView.evidence(fault))", indent: column)
+        }
         if let exchange {
             lines += ["", "last failing exchange\(isFrozen ? " (kept from the first failure on)" : "")"]
             if let sent = exchange["sent"]?.text, !sent.isEmpty { add("  >> \(sent)", indent: 5) }
@@ -153,7 +177,7 @@ struct Inquiry {
                 indent: 2)
         }
         lines.append("")
-        if info.state == "online", causes.isEmpty {
+        if info.state == "online", causes.isEmpty, faults.isEmpty, hasMains {
             lines.append("nothing is wrong with it")
         } else if causes.isEmpty {
             lines.append("nothing in the counters speaks for a cause")
@@ -175,6 +199,7 @@ struct Inquiry {
     var json: JSONValue {
         [
             "device": ControlJSON.device(info), "since": since.isEmpty ? .null : .string(since),
+            "faults": LampFaultsView.json(faults), "mains": .bool(hasMains),
             "exchange": exchange ?? .null, "frozen": .bool(isFrozen),
             "causes": .array(
                 causes.map { ["suggestion": .string($0.suggestion), "evidence": .string($0.evidence)] }),

@@ -72,6 +72,9 @@ extension Canned {
         told.failures = 2
         told.lines = [
             line("override", "by cli uid 1000 until 12:00", "70", rules: true),
+            line(
+                "sensor", "motion.occupied: occupied, held until 23:14:07 (control 1 of program night, to 100 %)", "100"
+            ),
             line("program", "night, step at 23:00", "50"), line("default", "fallback of north-side", "60"),
         ]
         told.notes = ["NOT CONTROLLED: bus lamps is read_only"]

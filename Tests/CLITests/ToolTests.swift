@@ -53,6 +53,7 @@ struct ToolTests {
         (["scan", "meters", "--addresses", "9-1"], 2, "--addresses"),
         (["scan", "meters", "--bauds", "19200", "--yes"], 0, "3 devices"),
         (["sniff", "meters", "--yes", "--seconds", "x"], 2, "--seconds"),
+        (["why", "lamp-001"], 1, "fault        feeder_dead of f1 since"),
         (["events", "--since", "yesterday"], 2, "neither a time nor a span"),
         (["events", "--since", "2h"], 0, "device_offline"),
         (["events", "--device", "nobody"], 0, "no events"),
@@ -66,7 +67,7 @@ struct ToolTests {
         (["report", "--reading", "nobody=1"], 2, "no device nobody"),
         (["report", "--reading", "feeder-a/voltage.L1=230.0"], 0, "agrees"),
         (["report", "--reading", "feeder-a/voltage.L1=231"], 1, "DIFFERS"),
-        (["report", "--lamps"], 0, "Lamps, read back from their gear"),
+        (["report", "--lamps"], 0, "FADE TIME"),
     ])
     func `each tool ends as documented`(arguments: [String], status: Int32, says: String) async throws {
         let ended = try await run(arguments)

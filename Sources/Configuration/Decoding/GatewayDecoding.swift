@@ -5,6 +5,8 @@ struct GatewayDecoding {
     struct Identity {
         let id: String
         let location: Location?
+        /// The key is there, sound or not.
+        let namesLocation: Bool
         let isReadOnly: Bool
         let position: SourcePosition
     }
@@ -35,7 +37,11 @@ struct GatewayDecoding {
         let location = location(reader)
         let isReadOnly = reader.flag("read_only", default: false)
         let effective = reader.finish()
-        return (Identity(id: id ?? "", location: location, isReadOnly: isReadOnly, position: place), effective)
+        return (
+            Identity(
+                id: id ?? "", location: location, namesLocation: reader.node.entry("location") != nil,
+                isReadOnly: isReadOnly, position: place), effective
+        )
     }
 
     private func location(_ parent: MapReader) -> Location? {

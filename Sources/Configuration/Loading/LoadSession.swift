@@ -35,7 +35,7 @@ final class LoadSession {
         let buses = buses(root, board: board, isReadOnly: identity.isReadOnly)
         let (sources, devices) = devices(root, buses: buses)
         let profiles = ProfileLibrary(collector: collector, folders: folders, drivers: drivers)
-        let lighting = lighting(root, hasLocation: identity.location != nil, devices: sources)
+        let lighting = lighting(root, hasLocation: identity.namesLocation, devices: sources)
         let checks = CrossChecks(collector: collector)
         checks.check(buses: buses)
         checks.check(devices: devices, sources: sources)

@@ -110,6 +110,7 @@ extension FaultMonitor {
             return
         }
         supplies[supply].explainedSince = now
-        supplies[supply].loss = SupplyWatch.Loss(first: now, isSeen: false, lamps: [lamps[position].lamp.name])
+        supplies[supply].loss = SupplyWatch.Loss(
+            first: now, isSeen: now <= wholeLossUntil, lamps: [lamps[position].lamp.name])
     }
 }

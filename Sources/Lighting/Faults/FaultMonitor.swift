@@ -24,6 +24,8 @@ public struct FaultMonitor: Sendable {
     private var downBuses: Set<String> = []
     private var busSettlesAt: [String: BootInstant] = [:]
     private var startSettlesAt: BootInstant?
+    /// Until then a lamp's loss of mains is taken for its feeder's.
+    private(set) var wholeLossUntil = BootInstant(nanoseconds: .min)
     var faults: [String: ActiveFault] = [:]
     /// Not handed out yet.
     var changes: [FaultChange] = []
@@ -141,6 +143,10 @@ public struct FaultMonitor: Sendable {
             if isGone { endSilence(position, because: "bus \(bus) is down, which is told by itself", at: now) }
         }
     }
+
+    /// The gateway itself had lost its mains and is back. Its first orders end what most gear could tell of the loss; what one lamp
+    /// still says of it within ``FaultRules/settle`` is the loss of its whole feeder.
+    public mutating func gatewayReturned(at now: BootInstant) { wholeLossUntil = now.advanced(by: rules.settle) }
 
     /// What began and what ended since the last tick. Called every second or so.
     public mutating func tick(at now: BootInstant) -> [FaultChange] {

@@ -10,7 +10,7 @@ struct SupplyWatch: Sendable {
     /// Mains were lost, and lamps tell of it one by one as they are polled.
     struct Loss: Sendable {
         let first: BootInstant
-        /// The feeder itself was seen off.
+        /// The feeder itself was seen off, or the gateway lost its mains too.
         let isSeen: Bool
         var lamps: [String] = []
     }

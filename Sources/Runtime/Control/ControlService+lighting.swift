@@ -46,13 +46,16 @@ extension ControlService {
 
     func faults(_ wanted: ControlFaultsRequest, into reply: inout ControlReply) async {
         var list = ControlFaults()
-        let lamps = await devices.all.filter { record in night.watches(record.name) }
+        let known = await devices.all
+        let lamps = known.filter { night.watches($0.name) }
+        let unwatched = known.filter { $0.isLamp && !night.watches($0.name) }
         list.lamps = UInt64(lamps.count)
+        list.unwatched = unwatched.map(\.name).filter { wanted.target.isEmpty || wanted.target == $0 }
         let active = await night.faults?.active ?? []
         let feeders = Set(active.map(\.subject.name)).union(configuration.lighting?.feeders.map(\.name) ?? [])
         if !wanted.target.isEmpty {
             let groups = configuration.lighting?.groups.map(\.name) ?? []
-            let names = lamps.map(\.name) + groups + feeders.sorted()
+            let names = (lamps + unwatched).map(\.name) + groups + feeders.sorted()
             guard names.contains(wanted.target) else {
                 let nearest = NearestName.of(wanted.target, among: names)
                 reply.failure = Self.failure(

@@ -85,7 +85,10 @@ actor FaultDesk {
     // MARK: - What comes of it
 
     /// Judges until the task is cancelled.
-    func run() async {
+    ///
+    /// - Parameter isPowerBack: the gateway itself had lost its mains.
+    func run(isPowerBack: Bool) async {
+        if isPowerBack { monitor.gatewayReturned(at: clock.now()) }
         await restore()
         while !Task.isCancelled {
             await judge()

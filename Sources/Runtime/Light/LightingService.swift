@@ -11,50 +11,49 @@ import Telemetry
 /// Lighting goes first: it needs no uplink, no outbox and no other bus. Overrides are in the state store, and in memory
 /// when that cannot be written.
 actor LightingService {
-    private static let storageKey = "lighting.overrides"
+    static let storageKey = "lighting.overrides"
     /// A lamp's answer is waited for as long as its slowest fade takes (90.5 s) and its read-back.
     private static let orderLimit: Duration = .seconds(100)
 
-    private var engine: LightingEngine?
-    private let devices: DeviceTable
+    var engine: LightingEngine?
+    let devices: DeviceTable
     private let buses: BusDesk
-    private let events: EventDesk
-    private let state: StateStore?
-    private let clock: GatewayClock
-    private let log: Logger
+    let events: EventDesk
+    let state: StateStore?
+    let clock: GatewayClock
+    let log: Logger
     /// Lamps of a read-only gateway or bus are never commanded.
-    private let mayCommand: @Sendable (String) -> Bool
+    let mayCommand: @Sendable (String) -> Bool
     /// Hears of every order: what a lamp does is judged against it.
     private let faults: FaultDesk?
     /// Hears of every turn: what it feeds says that Lighting runs.
     private let watchdog: LampWatchdogFeeder?
     /// The latest order to each lamp that has no answer yet: who ordered an override waits for it, whichever turn sent it.
-    private var underWay: [String: (number: UInt64, answer: Task<Outcome, Never>)] = [:]
-    private var orders: UInt64 = 0
-    private var storedRevision: UInt64 = 0
-    private var wake: AsyncStream<Void>.Continuation?
-    private var isStopped = false
+    var underWay: [String: (number: UInt64, answer: Task<Outcome, Never>)] = [:]
+    var orders: UInt64 = 0
+    var storedRevision: UInt64 = 0
+    var wake: AsyncStream<Void>.Continuation?
+    var isStopped = false
     /// Lamps without mains, as their driver says.
-    private var dark: Set<String> = []
+    var dark: Set<String> = []
     /// Lamps that said that their mains had been away, and were answered.
-    private var mainsSeen: Set<String> = []
+    var mainsSeen: Set<String> = []
     /// When each lamp was last sent a level: what it said before does not speak against it.
-    private var ordered: [String: BootInstant] = [:]
+    var ordered: [String: BootInstant] = [:]
     /// What sensors and lamps said last.
-    private var inputs = LightingInputs()
+    var inputs = LightingInputs()
     /// What the fault rules were told is right for lamps that nothing can be sent to.
     private var wanted: [String: ExactDecimal] = [:]
     /// Overrides that ended by themselves and were not told yet.
-    private var ended: [LampOverride] = []
-    /// The zone's name in the tz database; nil where lighting runs in UTC for want of a place.
-    private let zoneName: String?
-    private var zoneStamp: ZoneFileStamp?
+    var ended: [LampOverride] = []
+    /// Nil where lighting runs in UTC for want of a place.
+    private var zone: ZoneWatch?
     private var lookedAround: BootInstant?
     private var toldRemarks: Set<String> = []
     /// An update of tzdata comes a few times a year, months before the rules it changes apply.
     private static let lookAroundInterval: Duration = .seconds(60)
     /// How long a command waits for its turn in the stagger: a district of lamps at 8 per 100 ms.
-    private static let queueLimit: Duration = .seconds(10)
+    static let queueLimit: Duration = .seconds(10)
 
     init(
         plan: LightingPlan?, devices: DeviceTable, buses: BusDesk, events: EventDesk, state: StateStore?,
@@ -64,7 +63,7 @@ actor LightingService {
     ) {
         self.faults = faults
         self.watchdog = watchdog
-        self.zoneName = zoneName
+        zone = zoneName.map { ZoneWatch(name: $0) }
         // Nothing is ordered before a lamp's bus runs; then its right level is its first.
         engine = plan.map { plan in
             var engine = LightingEngine(plan: plan)
@@ -151,21 +150,6 @@ actor LightingService {
         }
     }
 
-    /// Overrides whose time is over.
-    private func tellEnded() async {
-        guard !ended.isEmpty else { return }
-        let told = ended
-        ended = []
-        await events.tell(
-            told.map { override in
-                Event(
-                    kind: EventKind.override, device: override.lamp, severity: .info,
-                    detail: [
-                        "ended": "expired", "percent": .number(override.percent), "by": .string(override.author),
-                    ], occurred: clock.now())
-            })
-    }
-
     /// Once a minute: a zone's file that was updated, and sensors that are not heard.
     private func lookAround() {
         let now = now()
@@ -186,23 +170,20 @@ actor LightingService {
         String(remark.prefix { $0 != ":" })
     }
 
-    /// A zone whose rules were changed by an update of the package tzdata rules at once, without a restart.
     private func reloadZone() {
-        guard let zoneName, let stamp = ZoneFileStamp(name: zoneName), stamp != zoneStamp else { return }
-        defer { zoneStamp = stamp }
-        guard zoneStamp != nil, let plan = engine?.plan else { return }
+        guard let name = zone?.name, let plan = engine?.plan else { return }
         do {
-            engine?.replace(plan: plan.with(zone: try TimeZoneRules.load(name: zoneName)))
-            log.notice("lighting: the rules of \(zoneName) were read anew, because its file has changed")
+            guard let rules = try zone?.changed() else { return }
+            engine?.replace(plan: plan.with(zone: rules))
+            log.notice("lighting: the rules of \(name) were read anew, because its file has changed")
         } catch {
             log.error(
-                "lighting: the file of \(zoneName) has changed and cannot be used: \(error); the rules read before hold"
-            )
+                "lighting: the file of \(name) has changed and cannot be used: \(error); the rules read before hold")
         }
     }
 
     /// Sends every order that is due; none waits for another.
-    private func sendDue() {
+    func sendDue() {
         let held = engine?.overrides ?? []
         defer {
             if !held.isEmpty {
@@ -225,7 +206,7 @@ actor LightingService {
         return true
     }
 
-    private func send(_ order: LampOrder, number: UInt64, within limit: Duration = LightingService.orderLimit) async
+    func send(_ order: LampOrder, number: UInt64, within limit: Duration = LightingService.orderLimit) async
         -> Outcome
     {
         guard let device = await devices[order.lamp], let index = device.pointIndex("level") else {
@@ -256,232 +237,9 @@ actor LightingService {
         return .done(done)
     }
 
-    // MARK: - What happens to buses
+    func now() -> LightingClock { clock.forLighting() }
 
-    /// The lamps of a bus cannot be reached: nothing is ordered until it is back.
-    func lost(lamps: [String]) {
-        for lamp in lamps { engine?.lampLost(lamp) }
-    }
-
-    /// The lamps may stand at any level: the right one is sent.
-    func back(lamps: [String]) {
-        // Which of them have no mains is told anew.
-        dark.subtract(lamps)
-        for lamp in lamps where mayCommand(lamp) { engine?.lampBack(lamp) }
-        wake?.yield()
-    }
-
-    // MARK: - Overrides
-
-    /// Sets lamps to a level above their program, in one go: orders of one turn go out together, so that a driver can make one
-    /// frame of them.
-    ///
-    /// - Returns: what came of it, by lamp.
-    func override(
-        _ lamps: [String], percent: ExactDecimal, for duration: Duration?, by author: String
-    ) async -> [String: Outcome] {
-        guard engine != nil else { return Self.all(lamps, .refused("notUnderCalendar")) }
-        let clock = now()
-        do {
-            try engine?.override(
-                lamps: lamps, percent: percent, duration: duration, author: author, clock: clock)
-        } catch {
-            return Self.all(lamps, .refused("\(error.code.rawValue): \(error.explanation)"))
-        }
-        let placed = (engine?.overrides ?? []).filter { lamps.contains($0.lamp) }
-        sendDue()
-        await store()
-        await events.tell(
-            placed.map { override in
-                Event(
-                    kind: EventKind.override, device: override.lamp, severity: .info,
-                    detail: [
-                        "percent": .number(percent), "by": .string(author),
-                        "until": override.until.map { .string($0.description) } ?? .null,
-                    ], occurred: clock.uptime)
-            })
-        return await settle(lamps)
-    }
-
-    /// Gives lamps back to their calendar.
-    func release(_ lamps: [String], by author: String) async -> [String: Outcome] {
-        guard let released = engine?.release(lamps: lamps) else { return Self.all(lamps, .refused("notUnderCalendar")) }
-        sendDue()
-        if !released.isEmpty {
-            await store()
-            let now = clock.now()
-            await events.tell(
-                released.sorted().map {
-                    Event(
-                        kind: EventKind.override, device: $0, severity: .info,
-                        detail: ["released": true, "by": .string(author)], occurred: now)
-                })
-        }
-        return await settle(lamps)
-    }
-
-    private static func all(_ lamps: [String], _ outcome: Outcome) -> [String: Outcome] {
-        Dictionary(lamps.map { ($0, outcome) }, uniquingKeysWith: { first, _ in first })
-    }
-
-    /// Sends what is due now; waits for the answers of these lamps.
-    private func settle(_ lamps: [String]) async -> [String: Outcome] {
-        sendDue()
-        var outcomes: [String: Outcome] = [:]
-        // Each is under way already: waiting for them in turn costs nothing.
-        for lamp in lamps { outcomes[lamp] = await settle(lamp) }
-        return outcomes
-    }
-
-    private func settle(_ lamp: String) async -> Outcome {
-        // An order that turns a lamp on may stand in the queue that keeps inrush bounded.
-        let deadline = clock.now().advanced(by: Self.queueLimit)
-        while true {
-            if let own = underWay[lamp] { return await own.answer.value }
-            guard let status = engine?.status(of: lamp) else { return .refused("notUnderCalendar") }
-            if status.isLost {
-                return .refused("busDown: the lamp's bus does not run; the level is sent when it is back")
-            }
-            let right = engine?.level(for: lamp, clock: now())?.percent
-            if let percent = status.confirmed, right == nil || right == percent { return .already(percent) }
-            guard status.failures == 0, clock.now() < deadline, !isStopped else { break }
-            // Whoever asked may have gone: without a pause this loop would hold up every lamp until its deadline.
-            guard (try? await Task.sleep(for: .milliseconds(50))) != nil else { break }
-            sendDue()
-        }
-        return .refused("pending: an order to this lamp has failed and is repeated")
-    }
-
-    // MARK: - Locks
-
-    /// Schedules leave these lamps alone from now on, or bring them to the lock's level.
-    func hold(lamps: [String], by lock: Lock) {
-        let now = now()
-        // The lock itself ends in good time; this is its end even if nobody tells Lighting.
-        let until = now.uptime.advanced(by: lock.remaining(now))
-        do {
-            try engine?.hold(lamps: lamps, percent: lock.level, until: until, reason: lock.reason, by: lock.by)
-        } catch {
-            log.error("locked lamps are not held: \(error)")
-        }
-        wake?.yield()
-    }
-
-    /// They go back to what is right; whoever worked there may have left them at any level.
-    func unhold(lamps: [String]) {
-        engine?.unhold(lamps: lamps)
-        for lamp in lamps where engine?.status(of: lamp)?.isLost == false { engine?.lampBack(lamp) }
-        wake?.yield()
-    }
-
-    // MARK: - What the field says
-
-    func hear(_ news: FieldNews) {
-        guard let engine else { return }
-        var isHeard = noteMains(news)
-        for value in news.values {
-            guard let read = value.sample.value else { continue }
-            if value.point == "operating_hours", let hours = read.number, engine.plan.isRuled(news.device) {
-                inputs.note(operatingHours: hours, of: news.device)
-            }
-            let name = "\(news.device).\(value.point)"
-            guard engine.plan.inputs.contains(name) else { continue }
-            inputs.note(name, read, isGood: value.sample.quality.grade != .bad, at: value.sample.acquired)
-            isHeard = true
-        }
-        if isHeard { wake?.yield() }
-    }
-
-    /// A lamp without mains is sent nothing; one whose mains came back stands at its power-on level and is sent the right one.
-    ///
-    /// - Returns: whether something is to be sent.
-    private func noteMains(_ news: FieldNews) -> Bool {
-        let lamp = news.device
-        guard rules(lamp), mayCommand(lamp) else { return false }
-        if news.values.contains(where: { $0.sample.quality.reason == .notPowered }) {
-            if dark.insert(lamp).inserted { engine?.lampLost(lamp) }
-            return false
-        }
-        guard let answer = news.values.first(where: { $0.sample.quality.grade != .bad }) else { return false }
-        // The gear says so until it is sent a level: the first time counts.
-        let cycled = news.values.contains { $0.point == "power_cycled" && $0.sample.value == .flag(true) }
-        let isNews = cycled ? mainsSeen.insert(lamp).inserted : false
-        if !cycled, news.values.contains(where: { $0.point == "power_cycled" }) { mainsSeen.remove(lamp) }
-        guard dark.remove(lamp) != nil || isNews, answer.sample.acquired > lastOrder(lamp) else { return false }
-        engine?.lampBack(lamp)
-        return true
-    }
-
-    private func lastOrder(_ lamp: String) -> BootInstant { ordered[lamp] ?? BootInstant(nanoseconds: 0) }
-
-    // MARK: - A lasting stop
-
-    /// Brings every lamp to its group's fallback, because nobody will rule it from now on. Locked lamps and lamps that cannot be
-    /// reached are left alone. Nothing is ordered afterwards.
-    ///
-    /// - Returns: how many took it, of how many.
-    func standDown(within limit: Duration) async -> (took: Int, of: Int) {
-        isStopped = true
-        wake?.yield()
-        guard let engine else { return (0, 0) }
-        let held = Set(engine.heldLamps.map(\.lamp))
-        let orders = engine.fallbackOrders().filter { order in
-            mayCommand(order.lamp) && !held.contains(order.lamp) && engine.status(of: order.lamp)?.isLost == false
-        }
-        var took = 0
-        await withTaskGroup(of: Bool?.self) { group in
-            for order in orders {
-                self.orders += 1
-                let number = self.orders
-                group.addTask {
-                    if case .done(let done) = await self.send(order, number: number, within: limit) {
-                        return [.verified, .applied].contains(done.outcome)
-                    }
-                    return false
-                }
-            }
-            group.addTask {
-                try? await Task.sleep(for: limit)
-                return nil
-            }
-            var open = orders.count
-            while open > 0, let answer = await group.next(), let answer {
-                open -= 1
-                if answer { took += 1 }
-            }
-            group.cancelAll()
-        }
-        return (took, orders.count)
-    }
-
-    private func now() -> LightingClock { clock.forLighting() }
-
-    private func restore() async {
-        guard let state, let bytes = try? await state.value(key: Self.storageKey),
-            let stored = try? JSONValue(parsing: bytes)
-        else { return }
-        for problem in engine?.restoreOverrides(stored, clock: now()) ?? [] { log.warning("\(problem)") }
-        storedRevision = engine?.overridesRevision ?? 0
-        // Those that ended while the gateway was off are told too.
-        let left = Set((engine?.overrides ?? []).map(\.lamp))
-        guard case .array(let entries) = stored["overrides"] ?? stored else { return }
-        await events.tell(
-            entries.compactMap { entry in
-                guard let lamp = entry["lamp"]?.text, rules(lamp), !left.contains(lamp),
-                    let percent = entry["percent"]?.number
-                else { return nil }
-                return Event(
-                    kind: EventKind.override, device: lamp, severity: .info,
-                    detail: [
-                        "ended": "expired", "percent": .number(percent),
-                        "by": .string(entry["author"]?.text ?? ""),
-                    ], occurred: clock.now())
-            })
-        // What is told is not to be told again at the next start.
-        if left.count != entries.count { storedRevision = .max }
-    }
-
-    private func store() async {
+    func store() async {
         guard let engine, engine.overridesRevision != storedRevision else { return }
         storedRevision = engine.overridesRevision
         guard let state else { return }

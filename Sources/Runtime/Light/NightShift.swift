@@ -71,12 +71,14 @@ public struct NightShift: Sendable {
 
     /// Starts all of it; Lighting's first order waits for nothing but the stored overrides and locks.
     ///
-    /// - Parameter interrupted: ids of commands that a crash cut off.
-    func begin(forgetting interrupted: [String]) async -> [Task<Void, Never>] {
+    /// - Parameters:
+    ///   - interrupted: ids of commands that a crash cut off.
+    ///   - isPowerBack: the gateway itself had lost its mains.
+    func begin(forgetting interrupted: [String], isPowerBack: Bool) async -> [Task<Void, Never>] {
         await locks.restore()
         var tasks = [Task { [lighting] in await lighting.run(forgetting: interrupted) }]
         if let watchdog { tasks.append(Task { await watchdog.run() }) }
-        if let faults { tasks.append(Task { await faults.run() }) }
+        if let faults { tasks.append(Task { await faults.run(isPowerBack: isPowerBack) }) }
         if let news {
             tasks.append(
                 Task { [lighting, faults] in

@@ -11,31 +11,39 @@ enum District {
     /// - Parameters:
     ///   - count: lamps on the line.
     ///   - personality: of every lamp.
-    static func scenario(lamps count: Int = 64, personality: [String] = []) -> String {
-        let traits = personality.map { "\"\($0)\"" }.joined(separator: ", ")
+    ///   - odd: of every second lamp, besides.
+    static func scenario(lamps count: Int = 64, personality: [String] = [], odd: [String] = []) -> String {
+        let gear = (0..<count).map { index in
+            let traits = (personality + (index % 2 == 1 ? odd : [])).map { "\"\($0)\"" }.joined(separator: ", ")
+            return """
+                {"name": "\(lamps[index])", "address": \(index), "rated_power": 42, "feeder": "feeder",
+                 "personality": [\(traits)]}
+                """
+        }
         return """
             {"seed": 1, "ports": [
              {"name": "rs485-2", "kind": "modbus", "baud": 9600, "parity": "even", "devices": [
-              {"name": "feeder", "product": "eastron-sdm630", "address": 1, "size": 2500, "follows": "lamps"},
+              {"name": "feeder", "product": "eastron-sdm630", "address": 1, "size": 0, "follows": "lamps"},
               {"name": "cabinet", "product": "cabinet-io", "address": 2}]},
              {"name": "rs232-1", "kind": "dali", "interface": "luba", "baud": 38400, "bus": "lamps",
-              "gear": [{"name": "lamp", "address": 0, "count": \(count), "rated_power": 42, "feeder": "feeder",
-                        "personality": [\(traits)]}],
+              "gear": [\(gear.joined(separator: ",\n"))],
               "sensors": [{"name": "eye", "address": 3, "instances": ["occupancy"], "event_scheme": 2}]}]}
             """
     }
 
-    /// gateway.yaml: half of the lamps in `north` at 30 %, half in `south` at 60 %, by programs without a change within the hour.
+    /// gateway.yaml: half of the lamps in `north`, half in `south`; at 30 % and 60 %, by programs without a change, unless told.
     ///
     /// - Parameters:
     ///   - broker: of the uplink.
     ///   - count: lamps on the line, a multiple of two.
     ///   - clock: the clock's sources.
+    ///   - north: members of the program of `north`.
     ///   - south: members of the program of `south`.
     ///   - lighting: further lines of the section.
     ///   - devices: further lines of the section.
     static func configuration(
         _ broker: Broker, lamps count: Int = 64, clock: String = "system", interval: String = "10s",
+        north: String = "steps: [{at: \"00:00\", level: 30%}]",
         south: String = "steps: [{at: \"00:00\", level: 60%}]", lighting: String = "", devices: String = ""
     ) -> String {
         let half = count / 2
@@ -63,7 +71,7 @@ enum District {
             \(devices)
             lighting:
               programs:
-                north: {steps: [{at: "00:00", level: 30%}]}
+                north: {\(north)}
                 south: {\(south)}
               calendars: {north: {default: north}, south: {default: south}}
               groups:

@@ -13,12 +13,16 @@ final class Street: Sendable {
     /// - Parameters:
     ///   - configuration: text of gateway.yaml for the broker it is given.
     ///   - scenario: of the simulator; its built-in field without it.
+    ///   - environment: of the daemon.
     ///   - started: false leaves the first start to the test.
-    init(scenario: String? = nil, started: Bool = true, _ configuration: (Broker) -> String) async throws {
+    init(
+        scenario: String? = nil, environment: [String: String] = [:], started: Bool = true,
+        _ configuration: (Broker) -> String
+    ) async throws {
         broker = try await Broker()
         field = try await Field(scenario: scenario)
         headEnd = try await Subscriber(broker)
-        gateway = try GatewayProcess(configuration(broker), field: field, started: false)
+        gateway = try GatewayProcess(configuration(broker), field: field, environment: environment, started: false)
         gateway.folder.write("profiles/cabinet.yaml", Self.cabinetProfile)
         if started { try gateway.start() }
     }

@@ -279,6 +279,28 @@ struct FaultFeederTests {
         #expect(street.words.contains("+lamp_failure lamp-3"))
     }
 
+    @Test(arguments: [(returned: true, after: 5, subject: "f1", lamps: 3), (true, 90, "b", 0), (false, 5, "b", 0)])
+    func `when the gateway itself lost its mains, one lamp's word is its feeder's, until all has settled`(
+        returned: Bool, after: Int64, subject: String, lamps: Int
+    ) {
+        let names = ["a", "b", "c"]
+        var monitor = FaultMonitor(
+            lamps: names.map { FaultLamp(name: $0, bus: "lamps", power: nil) },
+            feeders: [FaultFeeder(name: "f1", lamps: names)])
+        let start = BootInstant(nanoseconds: 12_000_000_000)
+        if returned { monitor.gatewayReturned(at: start) }
+        for name in names { monitor.commanded(lamp: name, percent: ExactDecimal(100), fade: nil, at: start) }
+        // One gear woke late: it had no order yet when it was polled.
+        var poll = LampObservation(lamp: "b", at: start.advanced(by: .seconds(after)))
+        poll.take(point: "on", value: .flag(true), quality: .good)
+        poll.take(point: "power_cycled", value: .flag(true), quality: .good)
+        monitor.observe(lamp: poll)
+        let told = monitor.tick(at: poll.at.advanced(by: monitor.rules.settle))
+        #expect(told.map(\.kind) == [.supplyLoss])
+        #expect(told.first?.subject.name == subject)
+        #expect(told.first?.affected.count == lamps)
+    }
+
     @Test func `a meter that does not answer is no dead feeder`() {
         var street = Street()
         street.order(100)

@@ -1,5 +1,6 @@
 // A year of sixty-four lamps, minute by minute, on the lighting engine alone: how long it takes.
 // Built and run by `scripts/bench lighting`; whether the levels are right is asked by Tests/LightingTests/YearTests.swift.
+import Glibc
 import Lighting
 import Telemetry
 
@@ -25,7 +26,8 @@ let programs = [
 ]
 let sizes = ["street": 40, "path": 12, "square": 12]
 let plan = LightingPlan(
-    place: SolarPosition.Place(latitude: 51.4508, longitude: 6.7339), zone: try TimeZoneRules.load(name: "Europe/Berlin"),
+    place: SolarPosition.Place(latitude: 51.4508, longitude: 6.7339),
+    zone: try TimeZoneRules.load(name: "Europe/Berlin"),
     programs: programs, calendars: programs.map { LightingCalendar(name: $0.name, defaultProgram: $0.name) },
     groups: programs.map { program in
         LampGroup(
@@ -51,7 +53,17 @@ while begin.advanced(by: elapsed) < end {
     }
     elapsed += max(engine.nextWake(after: clock, atMost: .seconds(60)), .milliseconds(1))
 }
-let took = started.duration(to: .now).components
-let tenths = took.attoseconds / 100_000_000_000_000_000
-print("a year (2028) of \(plan.lamps.count) lamps in virtual time: \(took.seconds).\(tenths) s; goal under 60 s")
+/// Seconds with one decimal place.
+func seconds(_ duration: Duration) -> String {
+    let parts = duration.components
+    return "\(parts.seconds).\(parts.attoseconds / 100_000_000_000_000_000)"
+}
+// On a busy machine the processor's time says more than the clock on the wall.
+let took = started.duration(to: .now)
+var processor = timespec()
+clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &processor)
+let used = Duration.seconds(processor.tv_sec) + .nanoseconds(processor.tv_nsec)
+print(
+    "a year (2028) of \(plan.lamps.count) lamps in virtual time: \(seconds(used)) s of processor time, "
+        + "\(seconds(took)) s on the clock; goal under 60 s")
 print("\(ticks) turns of the engine, \(orders) orders")
