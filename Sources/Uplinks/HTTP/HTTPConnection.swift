@@ -137,8 +137,6 @@ final class HTTPConnection: Sendable {
             case .cancel:
                 for transfer in transfers.values { multi.remove(transfer) }
                 transfers.removeAll()
-            case .probe:
-                if !startDocument(.state, &transfers) { feed(.nothingToProbe, &transfers) }
             }
         }
     }
@@ -156,8 +154,12 @@ final class HTTPConnection: Sendable {
     private func sendDocument(_ transfers: inout [UnsafeMutableRawPointer: CurlTransfer]) {
         let isBusy = transfers.values.contains { if case .document = $0.purpose { true } else { false } }
         guard !isBusy else { return }
-        let next = shared.withLock { shared in
-            shared.session.isConnected ? RetainedDocument.allCases.first { shared.unsentDocuments.contains($0) } : nil
+        let next = shared.withLock { shared -> RetainedDocument? in
+            switch shared.session.phase {
+            case .probing: .state
+            case .connected, .stopping: RetainedDocument.allCases.first { shared.unsentDocuments.contains($0) }
+            case .waiting, .stopped: nil
+            }
         }
         if let next { _ = startDocument(next, &transfers) }
     }

@@ -7,7 +7,7 @@ import Telemetry
 struct HTTPSession {
     enum Phase: Sendable, Hashable {
         case waiting(until: BootInstant)
-        /// One request is on its way, and nothing is accepted yet.
+        /// The state document is on its way, as soon as there is one, and nothing else; no message is accepted yet.
         case probing
         case connected(since: BootInstant)
         /// The last requests wait for their answers.
@@ -24,8 +24,6 @@ struct HTTPSession {
     enum Event: Sendable, Hashable {
         /// Time has passed.
         case tick
-        /// There is no document that could be sent first.
-        case nothingToProbe
         case answered(Purpose, HTTPAnswer)
         /// No answer: no connection, a broken one, a time-out.
         case failed(Purpose, String)
@@ -36,8 +34,6 @@ struct HTTPSession {
 
     enum Action: Sendable, Hashable {
         case report(UplinkEvent)
-        /// Send the state document and nothing else.
-        case probe
         /// Break off every request.
         case cancel
         /// For the log.
@@ -62,13 +58,6 @@ struct HTTPSession {
         phase = .waiting(until: now)
     }
 
-    var isConnected: Bool {
-        switch phase {
-        case .connected, .stopping: true
-        default: false
-        }
-    }
-
     /// Takes a message into the window, or says why not.
     mutating func accept(token: UInt64, content: String, bytes: Int, at now: BootInstant) throws(PublishRefusal) {
         guard bytes <= UplinkLimits.messageBytes else { throw .tooLarge }
@@ -91,7 +80,6 @@ struct HTTPSession {
     mutating func handle(_ event: Event, at now: BootInstant) -> [Action] {
         switch event {
         case .tick: return tick(now)
-        case .nothingToProbe: return connect(at: now)
         case .documentSent(let document):
             documentsInFlight += 1
             if document == .state { owesState = false }
@@ -109,7 +97,7 @@ struct HTTPSession {
         case .waiting(let until):
             guard now >= until else { return [] }
             phase = .probing
-            return [.probe]
+            return []
         case .connected(let since):
             if now.duration(since: since) >= timing.stableAfter { backOff.reset() }
             let rested = resting.filter { $0.value <= now }.keys
