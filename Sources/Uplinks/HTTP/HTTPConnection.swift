@@ -14,6 +14,8 @@ final class HTTPConnection: Sendable {
     private struct Shared {
         var session: HTTPSession
         var outgoing: [Outgoing] = []
+        /// Accepted, and waiting for the end of their content's rest.
+        var held: [UInt64: Outgoing] = [:]
         var documents: [RetainedDocument: @Sendable () -> [UInt8]] = [:]
         var unsentDocuments: Set<RetainedDocument> = []
         var stopRequested = false
@@ -57,9 +59,10 @@ final class HTTPConnection: Sendable {
     func publish(_ message: EncodedMessage, token: UInt64) throws(PublishRefusal) {
         let refusal: PublishRefusal? = shared.withLock { shared in
             do throws(PublishRefusal) {
-                try shared.session.accept(
+                let mayGo = try shared.session.accept(
                     token: token, content: message.topicSuffix, bytes: message.payload.count, at: Self.clock())
-                shared.outgoing.append(Outgoing(message: message, token: token))
+                let item = Outgoing(message: message, token: token)
+                if mayGo { shared.outgoing.append(item) } else { shared.held[token] = item }
                 return nil
             } catch {
                 return error
@@ -123,6 +126,12 @@ final class HTTPConnection: Sendable {
         if case .failed(let purpose, let reason) = event { event = .failed(purpose, "\(options.url): \(reason)") }
         let actions = shared.withLock { shared in
             let actions = shared.session.handle(event, at: Self.clock())
+            for case .report(let event) in actions {
+                switch event {
+                case .refused(let token, _, _), .unacknowledged(let token, _): shared.held[token] = nil
+                default: break
+                }
+            }
             // What was accepted and not yet sent has been reported as unacknowledged.
             if actions.contains(.cancel) {
                 shared.outgoing.removeAll()
@@ -181,6 +190,9 @@ final class HTTPConnection: Sendable {
 
     private func sendMessages(_ transfers: inout [UnsafeMutableRawPointer: CurlTransfer]) {
         let outgoing = shared.withLock { shared in
+            while let token = shared.session.nextHeld(at: Self.clock()) {
+                if let item = shared.held.removeValue(forKey: token) { shared.outgoing.append(item) }
+            }
             defer { shared.outgoing.removeAll() }
             return shared.outgoing
         }
