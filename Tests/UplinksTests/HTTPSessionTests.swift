@@ -14,7 +14,7 @@ struct HTTPSessionTests {
 
     private func connected(window: Int = 2) -> HTTPSession {
         var session = session(window: window)
-        #expect(session.handle(.tick, at: at(0)) == [.probe])
+        #expect(session.handle(.tick, at: at(0)) == [] && session.phase == .probing)
         _ = session.handle(.documentSent(.state), at: at(0))
         let actions = session.handle(.answered(.document(.state), HTTPAnswer(status: 204)), at: at(0))
         #expect(actions == [.report(.connected(sessionPresent: false, version: "HTTP"))])
@@ -39,22 +39,22 @@ struct HTTPSessionTests {
     @Test func `nothing is accepted before the server has answered, and then as much as the window holds`() throws {
         var session = session()
         #expect(throws: PublishRefusal.notConnected) {
-            try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
+            _ = try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
         }
         session = connected()
-        try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
-        try session.accept(token: 2, content: "events", bytes: 10, at: at(0))
+        _ = try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
+        _ = try session.accept(token: 2, content: "events", bytes: 10, at: at(0))
         #expect(throws: PublishRefusal.windowFull) {
-            try session.accept(token: 3, content: "events", bytes: 10, at: at(0))
+            _ = try session.accept(token: 3, content: "events", bytes: 10, at: at(0))
         }
         #expect(throws: PublishRefusal.tooLarge) {
-            try session.accept(token: 3, content: "events", bytes: UplinkLimits.messageBytes + 1, at: at(0))
+            _ = try session.accept(token: 3, content: "events", bytes: UplinkLimits.messageBytes + 1, at: at(0))
         }
         #expect(
             session.handle(.answered(.message(token: 1), HTTPAnswer(status: 200)), at: at(1)) == [
                 .report(.acknowledged(token: 1))
             ])
-        try session.accept(token: 3, content: "events", bytes: 10, at: at(1))
+        _ = try session.accept(token: 3, content: "events", bytes: 10, at: at(1))
     }
 
     @Test func `a server that refuses the state document is a server that is there`() {
@@ -67,8 +67,8 @@ struct HTTPSessionTests {
 
     @Test func `a busy server gets everything back again, not before it asked to, and waits double`() throws {
         var session = connected()
-        try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
-        try session.accept(token: 2, content: "events", bytes: 10, at: at(0))
+        _ = try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
+        _ = try session.accept(token: 2, content: "events", bytes: 10, at: at(0))
         let actions = session.handle(
             .answered(.message(token: 1), HTTPAnswer(status: 503, retryAfter: .seconds(120))), at: at(1))
         #expect(actions.first == .cancel)
@@ -76,8 +76,8 @@ struct HTTPSessionTests {
         #expect(actions.contains(.report(.unacknowledged(token: 2, reason: "503 Service Unavailable"))))
         let asked = try #require(wait(actions))
         #expect(asked >= .seconds(120) && asked <= .seconds(150))
-        #expect(session.handle(.tick, at: at(120)) == [])
-        #expect(session.handle(.tick, at: at(152)) == [.probe])
+        #expect(session.handle(.tick, at: at(120)) == [] && session.phase != .probing)
+        #expect(session.handle(.tick, at: at(152)) == [] && session.phase == .probing)
         var longest = Duration.zero
         for step in 0..<12 {
             let now = at(200 + Double(step) * 100)
@@ -92,7 +92,7 @@ struct HTTPSessionTests {
 
     @Test func `a wait that a server asks for is bounded`() throws {
         var session = connected()
-        try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
+        _ = try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
         let wish = HTTPAnswer(status: 429, retryAfter: .seconds(1 << 31))
         let asked = try #require(wait(session.handle(.answered(.message(token: 1), wish), at: at(1))))
         #expect(asked >= .seconds(86_400) && asked <= .seconds(110_000))
@@ -100,8 +100,8 @@ struct HTTPSessionTests {
 
     @Test func `what is refused rests for minutes, raises one condition, and is offered again`() throws {
         var session = connected()
-        try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
-        try session.accept(token: 2, content: "readings", bytes: 10, at: at(0))
+        _ = try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
+        _ = try session.accept(token: 2, content: "readings", bytes: 10, at: at(0))
         let answer = HTTPAnswer(status: 422, detail: "unknown gateway")
         let first = session.handle(.answered(.message(token: 1), answer), at: at(1))
         guard case .report(.refused(1, let reason, let rest))? = first.first else {
@@ -112,18 +112,50 @@ struct HTTPSessionTests {
         #expect(rest >= .seconds(225) && rest <= .seconds(375))
         #expect(first.contains { if case .report(.condition(.messagesRefused, true, _)) = $0 { true } else { false } })
         #expect(session.handle(.answered(.message(token: 2), answer), at: at(2)).count == 1)
-        #expect(throws: PublishRefusal.self) { try session.accept(token: 3, content: "readings", bytes: 1, at: at(3)) }
-        try session.accept(token: 4, content: "events", bytes: 1, at: at(3))
+        _ = try session.accept(token: 4, content: "events", bytes: 1, at: at(3))
         _ = session.handle(.answered(.message(token: 4), HTTPAnswer(status: 200)), at: at(4))
         #expect(session.handle(.tick, at: at(400)).contains(.report(.ready)))
-        try session.accept(token: 5, content: "readings", bytes: 1, at: at(400))
+        #expect(session.nextHeld(at: at(400)) == nil)
+        _ = try session.accept(token: 5, content: "readings", bytes: 1, at: at(400))
         let last = session.handle(.answered(.message(token: 5), HTTPAnswer(status: 200)), at: at(401))
         #expect(last.contains { if case .report(.condition(.messagesRefused, false, _)) = $0 { true } else { false } })
     }
 
+    @Test func `a refused content waits aside and does not hold up the others`() throws {
+        var session = connected(window: 1)
+        func accept(_ token: UInt64, _ content: String, at seconds: Double) throws -> Bool {
+            try session.accept(token: token, content: content, bytes: 10, at: at(seconds))
+        }
+        #expect(try accept(1, "events", at: 0))
+        _ = session.handle(.answered(.message(token: 1), HTTPAnswer(status: 422)), at: at(1))
+        // The pump offers it again, and what comes behind it.
+        #expect(try !accept(2, "events", at: 1))
+        #expect(try accept(3, "readings", at: 1))
+        #expect(try !accept(4, "events", at: 1))
+        #expect(session.handle(.answered(.message(token: 3), HTTPAnswer(status: 200)), at: at(2)).count == 1)
+        #expect(session.nextHeld(at: at(100)) == nil)
+        _ = session.handle(.tick, at: at(400))
+        // One tries, and one that comes now waits behind the others.
+        #expect(session.nextHeld(at: at(400)) == 2)
+        #expect(session.nextHeld(at: at(400)) == nil)
+        #expect(try !accept(5, "events", at: 400))
+        let again = session.handle(.answered(.message(token: 2), HTTPAnswer(status: 422)), at: at(401))
+        let refused = again.compactMap { action -> UInt64? in
+            guard case .report(.refused(let token, _, _)) = action else { return nil }
+            return token
+        }
+        #expect(refused == [2, 4, 5] && again.count == 3)
+        for token in 10..<74 as Range<UInt64> { #expect(try !accept(token, "events", at: 402)) }
+        #expect(throws: PublishRefusal.self) { _ = try accept(74, "events", at: 402) }
+        #expect(try accept(75, "readings", at: 402))
+        _ = session.handle(.answered(.message(token: 75), HTTPAnswer(status: 200)), at: at(403))
+        let stopped = session.handle(.stop(owesState: false), at: at(404))
+        #expect(stopped.count == 65 && stopped.last == .cancel)
+    }
+
     @Test func `a stop waits for what is on its way and for the last state, but not for ever`() throws {
         var session = connected()
-        try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
+        _ = try session.accept(token: 1, content: "readings", bytes: 10, at: at(0))
         #expect(session.handle(.stop(owesState: true), at: at(1)) == [])
         #expect(session.handle(.answered(.message(token: 1), HTTPAnswer(status: 200)), at: at(2)).count == 1)
         _ = session.handle(.documentSent(.state), at: at(2))

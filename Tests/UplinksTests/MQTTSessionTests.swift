@@ -303,8 +303,8 @@ struct MQTTOptionsTests {
     }
 
     @Test func `each kind and each encoding is a row of the table`() throws {
-        #expect(UplinkFactory.kinds.map(\.name) == ["mqtt"])
-        #expect(UplinkFactory.encoding(named: "json")?.name == "json")
+        #expect(UplinkFactory.kinds.map(\.name) == ["mqtt", "http", "file"])
+        #expect(UplinkFactory.encodings.map(\.name) == ["json", "senml", "senml-cbor"])
         #expect(UplinkFactory.kind(named: "carrier-pigeon") == nil)
     }
 }

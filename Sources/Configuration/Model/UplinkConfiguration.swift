@@ -20,7 +20,7 @@ public struct UplinkConfiguration: Sendable, Hashable {
     public let name: String
     public let position: SourcePosition
     public let kind: Kind
-    /// Of a file: `file://` and its path.
+    /// Of a file: its path.
     public let url: UplinkURL
     public internal(set) var encoding = Encoding.json
     /// Nil: every device that is not kept private.
@@ -113,7 +113,7 @@ public struct UplinkURL: Sendable, Hashable, CustomStringConvertible {
     var isLocal: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 
     public var description: String {
-        guard scheme != "file" else { return "file://" + path }
+        guard scheme != "file" else { return path.hasPrefix("/") ? "file://" + path : path }
         return "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path)"
     }
 }

@@ -43,8 +43,8 @@ public struct FileOptions: Sendable {
 public struct FileTiming: Sendable, Hashable {
     /// The first wait after the file was lost or a pipe's reader went away: a reader that is restarted is back by then.
     public var firstRetry: Duration = .seconds(1)
-    /// The longest: somebody who starts a reader by hand does not want to wait.
-    public var longestRetry: Duration = .seconds(10)
+    /// The longest: to look costs nothing, and somebody who starts a reader by hand does not want to wait.
+    public var longestRetry: Duration = .seconds(2)
     /// How long it rests when the disk is full: as long as with brokers that refuse.
     public var rest: Duration = .seconds(15)
     /// A pipe whose reader takes nothing for so long is left, and the line in it begins anew.

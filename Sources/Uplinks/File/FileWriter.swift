@@ -157,6 +157,7 @@ final class FileWriter: Sendable {
                 written += 1
             }
             try settle(&waiting, &written, sink)
+            clearFullness()
             return true
         } catch {
             guard error.isFull else { throw error }
@@ -179,13 +180,16 @@ final class FileWriter: Sendable {
         written = 0
         release(done)
         for item in done { report(.acknowledged(token: item.token)) }
-        let wasResting = shared.withLock { shared in
+    }
+
+    /// Everything that waited is written: if the disk was full, it is no more.
+    private func clearFullness() {
+        let wasFull = shared.withLock { shared in
             defer { shared.lastNote = "" }
             return shared.lastNote == Self.full
         }
-        if wasResting {
-            report(.condition(.messagesRefused, active: false, detail: "\(options.path): there is space again"))
-        }
+        guard wasFull else { return }
+        report(.condition(.messagesRefused, active: false, detail: "\(options.path): there is space again"))
     }
 
     /// Marks that the condition `messagesRefused` is raised.

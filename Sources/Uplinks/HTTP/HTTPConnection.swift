@@ -14,6 +14,8 @@ final class HTTPConnection: Sendable {
     private struct Shared {
         var session: HTTPSession
         var outgoing: [Outgoing] = []
+        /// Accepted, and waiting for the end of their content's rest.
+        var held: [UInt64: Outgoing] = [:]
         var documents: [RetainedDocument: @Sendable () -> [UInt8]] = [:]
         var unsentDocuments: Set<RetainedDocument> = []
         var stopRequested = false
@@ -57,9 +59,10 @@ final class HTTPConnection: Sendable {
     func publish(_ message: EncodedMessage, token: UInt64) throws(PublishRefusal) {
         let refusal: PublishRefusal? = shared.withLock { shared in
             do throws(PublishRefusal) {
-                try shared.session.accept(
+                let mayGo = try shared.session.accept(
                     token: token, content: message.topicSuffix, bytes: message.payload.count, at: Self.clock())
-                shared.outgoing.append(Outgoing(message: message, token: token))
+                let item = Outgoing(message: message, token: token)
+                if mayGo { shared.outgoing.append(item) } else { shared.held[token] = item }
                 return nil
             } catch {
                 return error
@@ -123,6 +126,12 @@ final class HTTPConnection: Sendable {
         if case .failed(let purpose, let reason) = event { event = .failed(purpose, "\(options.url): \(reason)") }
         let actions = shared.withLock { shared in
             let actions = shared.session.handle(event, at: Self.clock())
+            for case .report(let event) in actions {
+                switch event {
+                case .refused(let token, _, _), .unacknowledged(let token, _): shared.held[token] = nil
+                default: break
+                }
+            }
             // What was accepted and not yet sent has been reported as unacknowledged.
             if actions.contains(.cancel) {
                 shared.outgoing.removeAll()
@@ -137,8 +146,6 @@ final class HTTPConnection: Sendable {
             case .cancel:
                 for transfer in transfers.values { multi.remove(transfer) }
                 transfers.removeAll()
-            case .probe:
-                if !startDocument(.state, &transfers) { feed(.nothingToProbe, &transfers) }
             }
         }
     }
@@ -156,8 +163,12 @@ final class HTTPConnection: Sendable {
     private func sendDocument(_ transfers: inout [UnsafeMutableRawPointer: CurlTransfer]) {
         let isBusy = transfers.values.contains { if case .document = $0.purpose { true } else { false } }
         guard !isBusy else { return }
-        let next = shared.withLock { shared in
-            shared.session.isConnected ? RetainedDocument.allCases.first { shared.unsentDocuments.contains($0) } : nil
+        let next = shared.withLock { shared -> RetainedDocument? in
+            switch shared.session.phase {
+            case .probing: .state
+            case .connected, .stopping: RetainedDocument.allCases.first { shared.unsentDocuments.contains($0) }
+            case .waiting, .stopped: nil
+            }
         }
         if let next { _ = startDocument(next, &transfers) }
     }
@@ -179,6 +190,9 @@ final class HTTPConnection: Sendable {
 
     private func sendMessages(_ transfers: inout [UnsafeMutableRawPointer: CurlTransfer]) {
         let outgoing = shared.withLock { shared in
+            while let token = shared.session.nextHeld(at: Self.clock()) {
+                if let item = shared.held.removeValue(forKey: token) { shared.outgoing.append(item) }
+            }
             defer { shared.outgoing.removeAll() }
             return shared.outgoing
         }

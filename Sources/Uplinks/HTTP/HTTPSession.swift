@@ -7,7 +7,7 @@ import Telemetry
 struct HTTPSession {
     enum Phase: Sendable, Hashable {
         case waiting(until: BootInstant)
-        /// One request is on its way, and nothing is accepted yet.
+        /// The state document is on its way, as soon as there is one, and nothing else; no message is accepted yet.
         case probing
         case connected(since: BootInstant)
         /// The last requests wait for their answers.
@@ -24,8 +24,6 @@ struct HTTPSession {
     enum Event: Sendable, Hashable {
         /// Time has passed.
         case tick
-        /// There is no document that could be sent first.
-        case nothingToProbe
         case answered(Purpose, HTTPAnswer)
         /// No answer: no connection, a broken one, a time-out.
         case failed(Purpose, String)
@@ -36,13 +34,16 @@ struct HTTPSession {
 
     enum Action: Sendable, Hashable {
         case report(UplinkEvent)
-        /// Send the state document and nothing else.
-        case probe
         /// Break off every request.
         case cancel
         /// For the log.
         case note(String)
     }
+
+    /// As many messages of refused contents are passed over at most: hours of events, seconds of a backlog.
+    static let mostHeld = 64
+    /// And as many bytes.
+    static let mostHeldBytes = 2 << 20
 
     let timing: HTTPTiming
     let window: Int
@@ -50,6 +51,8 @@ struct HTTPSession {
     private var backOff: BackOff
     /// The content of each message that waits for its answer.
     private var pending: [UInt64: String] = [:]
+    /// Bytes of each accepted message that waits for the end of its content's rest, so that one refused content does not hold up the others.
+    private var held: [UInt64: Int] = [:]
     private var documentsInFlight = 0
     private var owesState = false
     private var resting: [String: BootInstant] = [:]
@@ -62,21 +65,46 @@ struct HTTPSession {
         phase = .waiting(until: now)
     }
 
-    var isConnected: Bool {
-        switch phase {
-        case .connected, .stopping: true
-        default: false
-        }
-    }
-
-    /// Takes a message into the window, or says why not.
-    mutating func accept(token: UInt64, content: String, bytes: Int, at now: BootInstant) throws(PublishRefusal) {
+    /// Takes a message, or says why not.
+    ///
+    /// - Returns: whether it may be sent now; otherwise ``nextHeld(at:)`` gives its token later.
+    mutating func accept(
+        token: UInt64, content: String, bytes: Int, at now: BootInstant
+    ) throws(PublishRefusal) -> Bool {
         guard bytes <= UplinkLimits.messageBytes else { throw .tooLarge }
         guard case .connected = phase else { throw .notConnected }
-        if let until = resting[content], until > now { throw .resting(until.duration(since: now)) }
-        guard pending.count < window else { throw .windowFull }
+        let rest = resting[content].map { $0.duration(since: now) } ?? .zero
+        // Behind one that waits it waits too: the order within a device is kept.
+        if rest > .zero || held.keys.contains(where: { pending[$0] == content }) {
+            guard held.count < Self.mostHeld, held.values.reduce(bytes, +) <= Self.mostHeldBytes else {
+                throw .resting(max(rest, .milliseconds(1)))
+            }
+            take(token, content)
+            held[token] = bytes
+            return false
+        }
+        guard hasRoom else { throw .windowFull }
+        take(token, content)
+        return true
+    }
+
+    private mutating func take(_ token: UInt64, _ content: String) {
         precondition(pending[token] == nil, "a token stands for one message at a time")
         pending[token] = content
+    }
+
+    private var hasRoom: Bool { pending.count - held.count < window }
+
+    /// The oldest message whose content has rested, when there is room for it; it is to be sent now.
+    mutating func nextHeld(at now: BootInstant) -> UInt64? {
+        guard case .connected = phase, hasRoom else { return nil }
+        let rested = held.keys.filter { token in
+            guard let content = pending[token] else { return false }
+            return resting[content].map { $0 <= now } ?? true
+        }
+        guard let token = rested.min() else { return nil }
+        held[token] = nil
+        return token
     }
 
     /// When ``Event/tick`` is due at the latest.
@@ -91,7 +119,6 @@ struct HTTPSession {
     mutating func handle(_ event: Event, at now: BootInstant) -> [Action] {
         switch event {
         case .tick: return tick(now)
-        case .nothingToProbe: return connect(at: now)
         case .documentSent(let document):
             documentsInFlight += 1
             if document == .state { owesState = false }
@@ -109,7 +136,7 @@ struct HTTPSession {
         case .waiting(let until):
             guard now >= until else { return [] }
             phase = .probing
-            return [.probe]
+            return []
         case .connected(let since):
             if now.duration(since: since) >= timing.stableAfter { backOff.reset() }
             let rested = resting.filter { $0.value <= now }.keys
@@ -164,10 +191,15 @@ struct HTTPSession {
     ) -> [Action] {
         let rest = max(backOff.spread(timing.refusedRest), answer.retryAfter.map(bounded) ?? .zero)
         resting[content] = now.advanced(by: rest)
-        let report = Action.report(.refused(token: token, reason: answer.words, retryAfter: rest))
-        guard refused.insert(content).inserted else { return [report] }
+        // Those that wait behind it are the outbox's again, and come back in order.
+        let behind = held.keys.filter { pending[$0] == content }.sorted()
+        for token in behind { (held[token], pending[token]) = (nil, nil) }
+        let reports = ([token] + behind).map {
+            Action.report(.refused(token: $0, reason: answer.words, retryAfter: rest))
+        }
+        guard refused.insert(content).inserted else { return reports }
         let text = "\(content): \(answer.words)"
-        return [report, .note(text), .report(.condition(.messagesRefused, active: true, detail: text))]
+        return reports + [.note(text), .report(.condition(.messagesRefused, active: true, detail: text))]
     }
 
     /// - Parameter asked: the server's own wish; it is never undercut.
@@ -195,6 +227,7 @@ struct HTTPSession {
     private mutating func dropAll(_ reason: String) -> [Action] {
         let tokens = pending.keys.sorted()
         pending.removeAll()
+        held.removeAll()
         documentsInFlight = 0
         return tokens.map { .report(.unacknowledged(token: $0, reason: reason)) }
     }
@@ -204,7 +237,10 @@ struct HTTPSession {
         case .connected:
             self.owesState = owesState
             phase = .stopping(until: now.advanced(by: UplinkLimits.stopTime))
-            return finishIfDone()
+            let waiting = held.keys.sorted()
+            for token in waiting { pending[token] = nil }
+            held.removeAll()
+            return waiting.map { .report(.unacknowledged(token: $0, reason: "stopped")) } + finishIfDone()
         case .stopping, .stopped: return []
         case .waiting, .probing: return finish("stopped")
         }
