@@ -8,8 +8,9 @@ struct ScanEstimate {
     private static let questions = 1 + 4 + 3 + 6 + 8 + 2
     /// DTR1 and DTR0, before each of the two.
     private static let settings = 4
-    /// QUERY DEVICE TYPE of gear with one type; of gear with several (D4i) it and QUERY NEXT DEVICE TYPE again as one piece.
-    private static let types = (one: 1, several: 7)
+    /// QUERY DEVICE TYPE of gear with one type is one question; of gear with several (D4i) it and QUERY NEXT DEVICE TYPE again as one
+    /// piece are seven. A plain profile says nothing of the gear: the mean.
+    private static let types = (unknown: 4, several: 7)
     /// Of the bus's time, at most: a scan and the polls take turns.
     private static let largestShare = 0.5
 
@@ -28,7 +29,7 @@ struct ScanEstimate {
 
     /// More than an address at which nobody is.
     private func more(isD4i: Bool) -> Duration {
-        let types = isD4i ? Self.types.several : Self.types.one
+        let types = isD4i ? Self.types.several : Self.types.unknown
         return cost.answered * (Self.questions + types) + cost.sent * Self.settings
             - cost.silent() * GearInquiry.attempts
     }
