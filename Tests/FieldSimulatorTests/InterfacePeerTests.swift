@@ -90,7 +90,7 @@ import Testing
             guard case .array(let all)? = report["all"], all.first == 4 else {
                 return #expect(Bool(false), "\(report)")
             }
-            #expect(report["event"] == [2, 24, 0x080C0B], "\(report)")
+            #expect(report["event"] == [2, 24, 0x060C0B], "\(report)")
         }
         await simulator.stop()
     }
