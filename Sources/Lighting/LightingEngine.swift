@@ -15,6 +15,9 @@ public struct LightingEngine: Sendable {
     /// The longest pause between two tries. A lamp is never given up: sixty-four dead ones cost one frame a second.
     public static let longestRetry: Duration = .seconds(60)
 
+    /// How soon something overdue is looked at again.
+    static let overdueLook: Duration = .seconds(1)
+
     public private(set) var plan: LightingPlan
     var book = OverrideBook()
     /// By lamp; those of lamps that are not ruled any more are dropped with the plan.
@@ -191,7 +194,10 @@ public struct LightingEngine: Sendable {
         var moments = states.compactMap(\.nextMoment) + holds.values.map(\.until)
         if let moment = sensors.nextMoment(plan.sensorUses, after: clock.uptime) { moments.append(moment) }
         if isStaggering, let moment = inrush.nextFree(limit: plan.stagger) { moments.append(moment) }
-        for moment in moments { wait = min(wait, moment.duration(since: clock.uptime)) }
+        // What is due and was not acted on at the last tick (a retry under a hold) need not be looked at without a pause.
+        for moment in moments {
+            wait = min(wait, moment >= clock.uptime ? moment.duration(since: clock.uptime) : Self.overdueLook)
+        }
         return max(.zero, wait)
     }
 

@@ -100,6 +100,9 @@ public struct LightingPlan: Sendable {
         rulingGroup[lamp].flatMap { groups[$0].calendar }.flatMap { calendars[$0] }
     }
 
+    /// What the lamps of a group show when nothing else rules them, in percent; nil when there is no such group.
+    public func fallback(ofGroup name: String) -> ExactDecimal? { groups.first { $0.name == name }?.fallback }
+
     /// What a lamp shows when nothing else rules it, in percent.
     public func fallback(of lamp: String) -> ExactDecimal {
         rulingGroup[lamp].map { groups[$0].fallback } ?? Self.fullLight

@@ -34,6 +34,7 @@ extension DeviceNormalizer {
 
     private mutating func beginStates(_ points: [PointDescriptor]) {
         states = Array(repeating: PointState(), count: rules.count)
+        reported = [:]
         counters = [:]
         for (index, rule) in rules.enumerated() where rule.judge != nil { counters[index] = counter(for: rule) }
         configureWindows(points: points)

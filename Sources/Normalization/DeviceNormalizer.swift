@@ -27,6 +27,8 @@ public struct DeviceNormalizer: Sendable {
     var rules: [PointRule] = []
     var mould: NormalizerMould?
     var states: [PointState] = []
+    /// By point, of those with a threshold.
+    var reported: [Int: PointState.Reported] = [:]
     /// By point, of those that are counters.
     var counters: [Int: CounterState] = [:]
     var windowRules: [WindowRule] = []
@@ -67,15 +69,18 @@ public struct DeviceNormalizer: Sendable {
         points: [PointDescriptor], options: [String: PointOptions] = [:], rules: DeviceRules = DeviceRules(),
         like twin: DeviceNormalizer? = nil
     ) {
-        var kept: [String: (PointRule, PointState)] = [:]
-        for (rule, state) in zip(self.rules, states) where kept[rule.name] == nil { kept[rule.name] = (rule, state) }
+        var kept: [String: (rule: PointRule, state: PointState, reported: PointState.Reported?)] = [:]
+        for (index, rule) in self.rules.enumerated() where kept[rule.name] == nil {
+            kept[rule.name] = (rule, states[index], reported[index])
+        }
         configure(points: points, options: options, rules: rules, mould: twin?.mould)
         guard !kept.isEmpty else { return }
         for index in self.rules.indices {
-            if let (rule, state) = kept[self.rules[index].name], rule.kind == self.rules[index].kind,
+            if let (rule, state, said) = kept[self.rules[index].name], rule.kind == self.rules[index].kind,
                 rule.unit == self.rules[index].unit, rule.isUsable == self.rules[index].isUsable
             {
                 states[index] = state
+                reported[index] = said
             }
         }
     }
@@ -95,24 +100,25 @@ public struct DeviceNormalizer: Sendable {
         // Doubled, never just enough: the output gathers many devices, and each would move all that is there.
         let room = output.readings.count + samples.count
         if output.readings.capacity < room { output.readings.reserveCapacity(max(room, 2 * output.readings.capacity)) }
-        for sample in samples {
-            let index = sample.point
+        // By number: each sample is looked at where it stands and not copied.
+        for row in samples.indices {
+            let index = samples[row].point
             guard index >= 0, index < paths.count else {
                 unknownSamples += 1
                 continue
             }
-            if paths[index].isPlain, sample.quality == .good, case .number(let number)? = sample.value,
+            if paths[index].isPlain, samples[row].quality == .good, case .number(let number)? = samples[row].value,
                 PointRule.harmless.contains(number.exponent)
             {
                 let power = paths[index].powerOfTen
                 let value = Value.number(power == 0 ? number : number.scaled(byPowerOfTen: power))
-                states[index].acceptPlain(value, at: sample.acquired)
+                states[index].acceptPlain(value, at: samples[row].acquired)
                 output.readings.append(
                     Reading(
-                        identity: identities[index], acquired: sample.acquired, value: value, quality: .good,
-                        raw: sample.raw))
+                        identity: identities[index], acquired: samples[row].acquired, value: value, quality: .good,
+                        raw: samples[row].raw))
             } else {
-                take(sample, into: &output)
+                take(samples[row], into: &output)
             }
         }
         if saving.isDue(at: samples.last?.acquired) { output.isStateChanged = true }
@@ -133,7 +139,7 @@ public struct DeviceNormalizer: Sendable {
             offer(value, quality: quality, sample: sample, epoch: epoch, into: &output)
         }
         let isDue = states[index].accept(
-            value, quality: quality, at: sample.acquired, epoch: epoch, rule: rules[index])
+            value, quality: quality, at: sample.acquired, epoch: epoch, rule: rules[index], reported: &reported[index])
         guard isDue, !deviceRules.windowsOnly else { return }
         output.readings.append(
             Reading(
@@ -154,9 +160,9 @@ public struct DeviceNormalizer: Sendable {
         // A point that cannot be used as configured stays bad for that reason, whatever happens to the bus.
         for index in rules.indices where rules[index].isUsable {
             let epoch = counters[index]?.epoch ?? 0
-            if states[index].accept(nil, quality: quality, at: moment, epoch: epoch, rule: rules[index]),
-                !deviceRules.windowsOnly
-            {
+            let isDue = states[index].accept(
+                nil, quality: quality, at: moment, epoch: epoch, rule: rules[index], reported: &reported[index])
+            if isDue, !deviceRules.windowsOnly {
                 readings.append(
                     Reading(
                         identity: identities[index], acquired: moment, value: nil, quality: quality, epoch: epoch))

@@ -158,10 +158,9 @@ public actor Outbox {
             if !buffer.isEmpty || store.hasUnwrittenAcknowledgements || store.ledger.gapsChanged {
                 let before = store.ledger.lastSequence
                 let start = candela_boottime_nanoseconds()
-                let sequence = try store.commit(buffer, now: options.bootClock())
+                let sequence = try store.commit(&buffer, now: options.bootClock())
                 timing.add(.nanoseconds(candela_boottime_nanoseconds() - start))
                 lastCommit = options.bootClock()
-                buffer.removeAll()
                 if sequence != before { announce(sequence) }
             }
             failure = nil

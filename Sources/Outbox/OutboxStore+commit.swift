@@ -8,26 +8,30 @@ extension OutboxStore {
 
     /// Writes a buffer, and every change of the ledger, in one transaction; returns after fsync.
     ///
+    /// The readings have their numbers then; the buffer is emptied, and what an uplink is about to ask for is kept at hand.
+    ///
     /// - Returns: the last sequence given.
     /// - Throws: ``StorageError``; nothing has changed then.
-    func commit(_ buffer: OutboxBuffer, now: BootInstant) throws(StorageError) -> UInt64 {
+    func commit(_ buffer: inout OutboxBuffer, now: BootInstant) throws(StorageError) -> UInt64 {
         do {
-            try write(buffer)
+            try write(&buffer)
         } catch {
             guard error.code == .full else { throw error }
             try relieve(error)
-            try write(buffer)
+            try write(&buffer)
         }
         _ = restoreReserve()
+        fresh.replace(with: buffer.takeStored(), uplinks: ledger.uplinks.count)
         return ledger.lastSequence
     }
 
-    private func write(_ buffer: OutboxBuffer) throws(StorageError) {
+    private func write(_ buffer: inout OutboxBuffer) throws(StorageError) {
         try change { (next) throws(StorageError) in
             if !buffer.isEmpty { try makeRoom(&next) }
-            for segment in buffer.segments {
-                switch segment {
-                case .readings(let readings): try insert(readings, &next)
+            for place in buffer.storingOrder {
+                switch buffer.segments[place] {
+                case .readings:
+                    try buffer.change(place) { (batch) throws(StorageError) in try insert(&batch, &next) }
                 case .events(let events): try insert(events: events, keep: .event, &next)
                 case .results(let results): try insert(results: results, &next)
                 }
@@ -91,80 +95,71 @@ extension OutboxStore {
         }
     }
 
-    /// One batch per class of keep, so that retention can drop whole rows. `n` is given in the order in which the batches leave.
-    private func insert(_ readings: [Reading], _ next: inout OutboxLedger) throws(StorageError) {
-        guard let first = readings.first else { return }
-        // Most buffers hold one class.
-        let isMixed = readings.contains { $0.keep != first.keep }
-        for keep in isMixed ? [KeepClass.telemetry, .event, .billing] : [first.keep] {
-            let ofClass = isMixed ? readings.filter { $0.keep == keep } : readings
-            var start = 0
-            while start < ofClass.count {
-                var end = start
-                var bytes = 0
-                while end < ofClass.count, end - start < OutboxStore.mostReadingsInBatch {
-                    bytes += OutboxBuffer.size(ofClass[end])
-                    if end > start, bytes > OutboxStore.mostBytesInBatch { break }
-                    end += 1
-                }
-                try insertBatch(ofClass[start..<end], keep: keep, &next)
-                start = end
-            }
-        }
-    }
-
-    private func insertBatch(
-        _ readings: ArraySlice<Reading>, keep: KeepClass, _ next: inout OutboxLedger
-    ) throws(StorageError) {
+    /// `n` is given in the order in which the batches leave.
+    private func insert(_ batch: inout OutboxBuffer.Readings, _ next: inout OutboxLedger) throws(StorageError) {
+        guard !batch.items.isEmpty else { return }
         if next.dictionary.series.count >= SeriesDictionary.mostSeries {
             next.dictionary = SeriesDictionary()
             next.dictionaryHash = nil
             next.storedSeries = 0
         }
-        // Beside the readings, not in them: a copy of each would cost more than all else here.
-        var numbers: [UInt64] = []
-        numbers.reserveCapacity(readings.count)
-        var indices: [Int] = []
-        indices.reserveCapacity(readings.count)
-        var spans: [Span] = []
-        var spanOfDevice: [Int32: Int] = [:]
-        // Readings of one device mostly follow each other.
-        var (device, span): (Int32, Int) = (-1, 0)
-        var (first, last) = (readings[readings.startIndex].acquired, readings[readings.startIndex].acquired)
-        for row in readings.indices {
-            let index = next.dictionary.index(of: readings[row])
-            indices.append(index)
-            let owner = next.dictionary.deviceOf[index]
-            if owner != device {
-                device = owner
-                if let known = spanOfDevice[owner] {
-                    span = known
-                } else {
-                    span = spans.count
-                    spanOfDevice[owner] = span
-                    let name = next.dictionary.devices[Int(owner)]
-                    spans.append(Span(device: Int(owner), first: next.counters[name, default: 0] + 1, count: 0))
-                }
-            }
-            numbers.append(spans[span].first + spans[span].count)
-            spans[span].count += 1
-            let acquired = readings[row].acquired
-            if acquired < first { first = acquired }
-            if acquired > last { last = acquired }
-        }
-        for span in spans { next.advance(next.dictionary.devices[span.device], by: span.count) }
+        let numbered = number(&batch.items, &next)
         let sequence = next.lastSequence + 1
         if next.dictionary.series.count != next.storedSeries || next.dictionaryHash == nil {
             try storeDictionary(from: sequence, &next)
         }
         try insertRow(
             StoredBatch(
-                sequence: sequence, lane: .live, keep: keep, boot: boot, first: first, last: last,
-                count: readings.count, dictionary: next.dictionaryHash ?? 0, format: ReadingCodec.format,
-                spans: Span.encode(spans),
+                sequence: sequence, lane: .live, keep: batch.keep, boot: boot, first: numbered.first,
+                last: numbered.last, count: batch.items.count, dictionary: next.dictionaryHash ?? 0,
+                format: ReadingCodec.format, spans: Span.encode(numbered.spans),
                 content: ReadingCodec.encode(
-                    readings, numbers: numbers, indices: indices, dictionary: next.dictionary, prediction: &prediction)),
+                    batch.items, indices: numbered.indices, dictionary: next.dictionary, prediction: &prediction)),
             &next)
+        batch.sequence = sequence
+    }
+
+    /// What a batch's header says of its readings, and each one's series.
+    private struct Numbered {
+        var indices: [Int] = []
+        var spans: [Span] = []
+        var first: BootInstant
+        var last: BootInstant
+    }
+
+    /// Gives each reading its `n`.
+    private func number(_ readings: inout [Reading], _ next: inout OutboxLedger) -> Numbered {
+        var numbered = Numbered(first: readings[0].acquired, last: readings[0].acquired)
+        numbered.indices.reserveCapacity(readings.count)
+        var spanOfDevice: [Int32: Int] = [:]
+        // Readings of one device mostly follow each other.
+        var (device, span): (Int32, Int) = (-1, 0)
+        readings.withUnsafeMutableBufferPointer { readings in
+            for row in readings.indices {
+                let index = next.dictionary.index(of: readings[row])
+                numbered.indices.append(index)
+                let owner = next.dictionary.deviceOf[index]
+                if owner != device {
+                    device = owner
+                    if let known = spanOfDevice[owner] {
+                        span = known
+                    } else {
+                        span = numbered.spans.count
+                        spanOfDevice[owner] = span
+                        let name = next.dictionary.devices[Int(owner)]
+                        numbered.spans.append(
+                            Span(device: Int(owner), first: next.counters[name, default: 0] + 1, count: 0))
+                    }
+                }
+                readings[row].settle(n: numbered.spans[span].first + numbered.spans[span].count)
+                numbered.spans[span].count += 1
+                let acquired = readings[row].acquired
+                if acquired < numbered.first { numbered.first = acquired }
+                if acquired > numbered.last { numbered.last = acquired }
+            }
+        }
+        for span in numbered.spans { next.advance(next.dictionary.devices[span.device], by: span.count) }
+        return numbered
     }
 
     /// Stores what the dictionary has gained: a new one as a whole, one that grew by a part.

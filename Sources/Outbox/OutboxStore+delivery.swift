@@ -46,6 +46,7 @@ extension OutboxStore {
                 without: ranges,
                 limit, &delivery)
         }
+        if delivery.batches.count < limit { fresh.noteEnd() }
         return delivery
     }
 
@@ -81,6 +82,11 @@ extension OutboxStore {
     }
 
     private func fetch(_ sequence: UInt64, as lane: Lane, _ delivery: inout Delivery) throws(StorageError) {
+        if let readings = fresh.take(sequence) {
+            delivery.batches.append(
+                Batch(stream: ledger.stream, sequence: sequence, lane: lane, boot: boot, content: .readings(readings)))
+            return
+        }
         var row = try database.prepare("SELECT \(OutboxStore.columns) FROM batches WHERE sequence = ?")
         row.bind(1, sequence)
         guard try row.step() else { return }

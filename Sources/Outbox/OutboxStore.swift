@@ -11,10 +11,15 @@ final class OutboxStore {
     let identity: [UInt64]?
     var ledger = OutboxLedger()
     private(set) var dictionaries: [Int64: SeriesDictionary] = [:]
+    /// What was committed last, while uplinks keep up.
+    var fresh = FreshBatches()
     /// Reused for every batch that is written or read.
     var prediction = ReadingPrediction()
     private var bootTexts: [Int64: String] = [:]
 
+    /// Pages of the database in memory, in kilobytes. A batch is written once, deleted once, and mostly sent from memory: what a few commits
+    /// touch is enough, and SQLite's default of 2 MB would fill up with pages that nobody asks for again.
+    static let cacheKilobytes = 512
     /// Old dictionaries stay decoded while a backlog that refers to them is sent; few are ever in use at once.
     static let mostCachedDictionaries = 4
     /// Checked at opening, newest first: what a torn write would hit. The rest is checked when it is read.
@@ -35,6 +40,7 @@ final class OutboxStore {
         database = try DatabaseFile.open(
             path: path, applicationID: OutboxSchema.applicationID, migrations: OutboxSchema.migrations)
         identity = DatabaseFile.identity(path)
+        try database.execute("PRAGMA cache_size = -\(OutboxStore.cacheKilobytes)")
         try database.execute("PRAGMA wal_autocheckpoint = \(space.checkpointPages)")
         try database.execute("PRAGMA journal_size_limit = \(space.log)")
         try setPageLimit(space.pages)

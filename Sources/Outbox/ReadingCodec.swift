@@ -39,22 +39,24 @@ enum ReadingCodec {
 
     static func encode(_ readings: [Reading], indices: [Int], dictionary: SeriesDictionary) -> [UInt8] {
         var prediction = ReadingPrediction()
-        return encode(
-            readings[...], numbers: readings.map(\.n), indices: indices, dictionary: dictionary, prediction: &prediction
-        )
+        return encode(readings, indices: indices, dictionary: dictionary, prediction: &prediction)
     }
 
     /// - Parameters:
-    ///   - numbers: each reading's `n`; the readings' own is not looked at.
     ///   - indices: each reading's series in `dictionary`.
     ///   - prediction: the memory to work in; what it holds from earlier is of no meaning.
     static func encode(
-        _ readings: ArraySlice<Reading>, numbers: [UInt64], indices: [Int], dictionary: SeriesDictionary,
-        prediction: inout ReadingPrediction
+        _ readings: [Reading], indices: [Int], dictionary: SeriesDictionary, prediction: inout ReadingPrediction
     ) -> [UInt8] {
-        precondition(
-            readings.count == indices.count && readings.count == numbers.count,
-            "a series and a number is needed for each reading")
+        precondition(readings.count == indices.count, "a series is needed for each reading")
+        // Field by field where they stand: a copy of each reading would cost more than all else here.
+        return readings.withUnsafeBufferPointer { encode($0, indices, dictionary, &prediction) }
+    }
+
+    private static func encode(
+        _ readings: UnsafeBufferPointer<Reading>, _ indices: [Int], _ dictionary: SeriesDictionary,
+        _ prediction: inout ReadingPrediction
+    ) -> [UInt8] {
         prediction.begin(dictionary)
         var series = DeviationWriter()
         var counts = DeviationWriter()
@@ -71,18 +73,17 @@ enum ReadingCodec {
         var lastKind = Kind.number.rawValue
         var lastEpoch: Int64 = 0
         for row in indices.indices {
-            let reading = readings[readings.startIndex + row]
             let index = indices[row]
             series.append(Int64(index) - expectedSeries)
             expectedSeries = Int64(index) + 1
             let device = dictionary.deviceOf[index]
-            counts.append(Int64(bitPattern: numbers[row] &- prediction.expectedN(device)))
-            prediction.note(n: numbers[row], of: device)
-            let time = reading.acquired.nanoseconds / 1_000
+            counts.append(Int64(bitPattern: readings[row].n &- prediction.expectedN(device)))
+            prediction.note(n: readings[row].n, of: device)
+            let time = readings[row].acquired.nanoseconds / 1_000
             times.append(time &- lastTime)
             lastTime = time
             let kind: Kind
-            switch reading.value {
+            switch readings[row].value {
             case nil: kind = .none
             case .number(let number)?:
                 kind = .number
@@ -99,14 +100,14 @@ enum ReadingCodec {
                 kind = .text
                 texts.text(text)
             }
-            let code = Int64(reading.quality.code) << 2 | kind.rawValue
+            let code = Int64(readings[row].quality.code) << 2 | kind.rawValue
             kinds.append(code - lastKind)
             lastKind = code
-            epochs.append(Int64(reading.epoch) - lastEpoch)
-            lastEpoch = Int64(reading.epoch)
-            if !reading.isPlain {
+            epochs.append(Int64(readings[row].epoch) - lastEpoch)
+            lastEpoch = Int64(readings[row].epoch)
+            if !readings[row].isPlain {
                 extras.varint(UInt64(row - lastExtra))
-                write(extra: reading, to: &extras)
+                write(extra: readings[row], to: &extras)
                 (extraCount, lastExtra) = (extraCount + 1, row)
             }
         }

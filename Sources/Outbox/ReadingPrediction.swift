@@ -3,26 +3,35 @@
 /// The tables are as large as the dictionary and are kept from batch to batch: what stands in them from an earlier batch is told by
 /// its number and does not count.
 struct ReadingPrediction: Sendable {
+    /// Of a series: where in ``noted`` its newest number stands. As small as can be: a gateway has tens of thousands of series and
+    /// a batch brings a thousand numbers.
     private struct Entry: Sendable {
-        var mantissa: Int64 = 0
-        var exponent: Int32 = 0
-        var batch: UInt32 = 0
+        var place: UInt16 = 0
+        var batch: UInt16 = 0
+    }
+
+    private struct Noted: Sendable {
+        var mantissa: Int64
+        var exponent: Int32
     }
 
     private struct Next: Sendable {
         var n: UInt64 = 0
-        var batch: UInt32 = 0
+        var batch: UInt16 = 0
     }
 
     private var entries: [Entry] = []
+    /// No more than a batch can have readings, 65,536.
+    private var noted: [Noted] = []
     private var devices: [Next] = []
-    private var batch: UInt32 = 0
+    private var batch: UInt16 = 0
 
     /// Nothing is known any more but what the dictionary says.
     mutating func begin(_ dictionary: SeriesDictionary) {
         batch &+= 1
+        noted.removeAll(keepingCapacity: true)
         if batch == 0 {
-            // After four thousand million batches the numbers begin again.
+            // After 65,535 batches the numbers begin again.
             entries = []
             devices = []
             batch = 1
@@ -45,19 +54,22 @@ struct ReadingPrediction: Sendable {
 
     mutating func note(n: UInt64, of device: Int32) { devices[Int(device)] = Next(n: n &+ 1, batch: batch) }
 
-    func exponent(_ series: Int, _ dictionary: SeriesDictionary) -> Int32 {
+    private func newest(_ series: Int) -> Noted? {
         let entry = entries[series]
-        return entry.batch == batch ? entry.exponent : dictionary.exponents[series]
+        return entry.batch == batch ? noted[Int(entry.place)] : nil
+    }
+
+    func exponent(_ series: Int, _ dictionary: SeriesDictionary) -> Int32 {
+        newest(series)?.exponent ?? dictionary.exponents[series]
     }
 
     /// The last mantissa of a series as it would read at another exponent; 0 when it does not fit.
     func mantissa(_ series: Int, at exponent: Int32) -> Int64 {
-        let entry = entries[series]
-        guard entry.batch == batch else { return 0 }
-        if entry.exponent == exponent { return entry.mantissa }
-        let steps = Int64(entry.exponent) - Int64(exponent)
+        guard let newest = newest(series) else { return 0 }
+        if newest.exponent == exponent { return newest.mantissa }
+        let steps = Int64(newest.exponent) - Int64(exponent)
         guard steps.magnitude <= 18 else { return 0 }
-        var value = entry.mantissa
+        var value = newest.mantissa
         for _ in 0..<steps.magnitude {
             if steps < 0 {
                 value /= 10
@@ -71,6 +83,7 @@ struct ReadingPrediction: Sendable {
     }
 
     mutating func note(mantissa: Int64, exponent: Int32, of series: Int) {
-        entries[series] = Entry(mantissa: mantissa, exponent: exponent, batch: batch)
+        entries[series] = Entry(place: UInt16(truncatingIfNeeded: noted.count), batch: batch)
+        noted.append(Noted(mantissa: mantissa, exponent: exponent))
     }
 }

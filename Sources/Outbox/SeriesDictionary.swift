@@ -9,7 +9,7 @@ struct SeriesDictionary: Sendable {
     private(set) var devices: [String] = []
     /// Index in ``devices``, per series.
     private(set) var deviceOf: [Int32] = []
-    private var indexOfSeries: [PointIdentity: Int] = [:]
+    private var places = SeriesPlaces()
     private var indexOfDevice: [String: Int] = [:]
     /// Under which identities note their index here; a copy that grows another way shares it, so a note is only a guess.
     private let book = SeriesDictionary.books.add(1, ordering: .relaxed).newValue
@@ -22,10 +22,16 @@ struct SeriesDictionary: Sendable {
 
     init() {}
 
+    // Inlined, so that what is asked of a reading in the middle of an array is read there and the reading not copied.
+    @inline(__always)
     mutating func index(of reading: Reading) -> Int {
         let identity = reading.identity
-        if let place = identity.place(in: book), place < series.count, series[place] == identity { return place }
-        if let known = indexOfSeries[identity] {
+        if let place = identity.place(in: book), place < series.count,
+            series[place] === identity || series[place] == identity
+        {
+            return place
+        }
+        if let known = places.find(identity, in: series) {
             identity.note(place: known, in: book)
             return known
         }
@@ -43,7 +49,7 @@ struct SeriesDictionary: Sendable {
         series.append(new)
         exponents.append(exponent)
         deviceOf.append(Int32(device))
-        indexOfSeries[new] = index
+        places.insertLast(of: series)
         new.note(place: index, in: book)
         return index
     }
@@ -81,9 +87,40 @@ struct SeriesDictionary: Sendable {
             // The names of a device's points share the storage of its name.
             let owner = indexOfDevice[device].map { devices[$0] } ?? device
             let one = PointIdentity(device: owner, point: point, unit: unit, keep: keep)
-            guard indexOfSeries[one] == nil else { throw reader.fail("a series stands twice") }
+            guard places.find(one, in: series) == nil else { throw reader.fail("a series stands twice") }
             add(one, exponent: exponent)
         }
         guard reader.isAtEnd else { throw reader.fail("more bytes than series") }
+    }
+}
+
+/// Where each series stands in the list, by its names: a hash table of indices alone. A dictionary that holds the series as keys and
+/// their indices takes four times as much, a megabyte for forty thousand points, and is hardly ever asked: see ``PointIdentity/place(in:)``.
+private struct SeriesPlaces: Sendable {
+    private static let free: Int32 = -1
+    /// A power of two; more than a quarter of it is free, so that a search is short.
+    private var slots = [Int32](repeating: free, count: 64)
+
+    func find(_ identity: PointIdentity, in series: [PointIdentity]) -> Int? {
+        var slot = identity.hashValue & (slots.count - 1)
+        while slots[slot] != Self.free {
+            let place = Int(slots[slot])
+            if series[place] == identity { return place }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+
+    /// Enters the last of `series`, all others being in already.
+    mutating func insertLast(of series: [PointIdentity]) {
+        guard 4 * series.count > 3 * slots.count else { return enter(series.count - 1, series) }
+        slots = Array(repeating: Self.free, count: 2 * slots.count)
+        for place in series.indices { enter(place, series) }
+    }
+
+    private mutating func enter(_ place: Int, _ series: [PointIdentity]) {
+        var slot = series[place].hashValue & (slots.count - 1)
+        while slots[slot] != Self.free { slot = (slot + 1) & (slots.count - 1) }
+        slots[slot] = Int32(place)
     }
 }

@@ -7,10 +7,13 @@ public enum GatewayMemory {
 
     /// Descriptions of a thousand devices are built, sent and forgotten in the first seconds.
     static let firstTrim: Duration = .seconds(10)
-    /// What a backlog or a new description needed for a while goes back to the system this often.
-    static let trimInterval: Duration = .seconds(60)
-    /// Code that ran once, at the start or for a person's question, is unmapped every so many trims, the first time included.
-    static let trimsPerRelease = 10
+    /// What a backlog, a new description or a burst of messages needed for a while goes back to the system this often. A trim takes some
+    /// milliseconds; between two, free memory wanders through the heap and each place it was at stays counted.
+    static let trimInterval: Duration = .seconds(15)
+    /// Code that ran once, at the start or for a person's question, is unmapped every so many trims, each ten minutes...
+    static let trimsPerRelease = 40
+    /// ...and at the first ones: on a busy machine the start is not over at the first.
+    static let firstReleases = 2
 
     /// Gives freed memory back until the task is cancelled.
     static func keepTrimmed() async {
@@ -19,7 +22,7 @@ public enum GatewayMemory {
         while !Task.isCancelled {
             try? await Task.sleep(for: pause)
             candela_trim_heap()
-            if trims % trimsPerRelease == 0 { _ = candela_release_code() }
+            if trims < firstReleases || trims % trimsPerRelease == 0 { _ = candela_release_code() }
             trims += 1
             pause = trimInterval
         }

@@ -4,9 +4,9 @@
 public struct BootInstant: Sendable, Hashable, Comparable {
     public let nanoseconds: Int64
 
-    public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+    @inlinable public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-    public static func < (a: BootInstant, b: BootInstant) -> Bool { a.nanoseconds < b.nanoseconds }
+    @inlinable public static func < (a: BootInstant, b: BootInstant) -> Bool { a.nanoseconds < b.nanoseconds }
 
     public func advanced(by duration: Duration) -> BootInstant {
         BootInstant(nanoseconds: nanoseconds.saturatingAdd(duration.wholeNanoseconds))

@@ -7,12 +7,14 @@ internal import Synchronization
 public final class PointIdentity: Sendable {
     public let device: String
     /// What the same point of other devices has in common with it: a thousand meters of one product share forty of these.
-    private let kind: Kind
-    public var point: String { kind.point }
-    public var unit: String { kind.unit }
-    public var keep: KeepClass { kind.keep }
+    ///
+    /// Inlinable, as what is read of it: each reading is asked for its names several times on its way.
+    @usableFromInline let kind: Kind
+    @inlinable public var point: String { kind.point }
+    @inlinable public var unit: String { kind.unit }
+    @inlinable public var keep: KeepClass { kind.keep }
     /// Bytes of device, point and unit together, in UTF-8.
-    public var nameBytes: Int { device.utf8.count + kind.nameBytes }
+    @inlinable public var nameBytes: Int { device.utf8.count + kind.nameBytes }
     /// Whether none of the three needs an escape inside a JSON string.
     public let isPlainText: Bool
     /// A place for a store to note where it keeps this point, see ``place(in:)``.
@@ -34,7 +36,7 @@ public final class PointIdentity: Sendable {
         public let point: String
         public let unit: String
         public let keep: KeepClass
-        fileprivate let nameBytes: Int
+        @usableFromInline let nameBytes: Int
         fileprivate let isPlainText: Bool
 
         public init(point: String, unit: String, keep: KeepClass) {

@@ -8,7 +8,7 @@ public struct Sample: Sendable, Hashable {
     /// The registers as they came, high byte first; empty unless they were asked for.
     public let raw: [UInt8]
 
-    public init(point: Int, value: Value?, quality: Quality, acquired: BootInstant, raw: [UInt8] = []) {
+    @inlinable public init(point: Int, value: Value?, quality: Quality, acquired: BootInstant, raw: [UInt8] = []) {
         self.point = point
         self.value = value
         self.quality = quality
@@ -25,29 +25,29 @@ public struct Reading: Sendable, Hashable {
     public let identity: PointIdentity
     /// Counts the readings of ``device`` without a gap from 1 in each stream; given by the outbox in the transaction that stores it.
     public var n: UInt64
-    public let acquired: BootInstant
+    public var acquired: BootInstant
     public let value: Value?
     public let quality: Quality
     /// Of a counter: rises with reset, swap and rollover, so that a receiver knows where a difference means nothing. 0: not a
     /// counter. A counter's first epoch is 1.
     public let epoch: UInt32
     /// What few readings have, kept apart so that the many stay small.
-    private let extra: Extra?
+    @usableFromInline let extra: Extra?
 
     /// Set on a value of a window (a register at a quarter hour, an average): which period it closes.
     public var period: ReadingPeriod? { extra?.period }
     /// The registers as they came, high byte first; empty unless they were asked for.
     public var raw: [UInt8] { extra?.raw ?? [] }
     /// Whether it is neither of a window nor carries registers: nearly every reading.
-    public var isPlain: Bool { extra == nil }
+    @inlinable public var isPlain: Bool { extra == nil }
 
-    public var device: String { identity.device }
-    public var point: String { identity.point }
-    public var unit: String { identity.unit }
-    public var keep: KeepClass { identity.keep }
+    @inlinable public var device: String { identity.device }
+    @inlinable public var point: String { identity.point }
+    @inlinable public var unit: String { identity.unit }
+    @inlinable public var keep: KeepClass { identity.keep }
 
     /// - Parameter identity: shared by all readings of the point.
-    public init(
+    @inlinable public init(
         identity: PointIdentity, n: UInt64 = 0, acquired: BootInstant, value: Value?, quality: Quality,
         epoch: UInt32 = 0, period: ReadingPeriod? = nil, raw: [UInt8] = []
     ) {
@@ -70,18 +70,25 @@ public struct Reading: Sendable, Hashable {
             value: value, quality: quality, epoch: epoch, period: period, raw: raw)
     }
 
-    private final class Extra: Sendable, Hashable {
+    /// The number that the store gave it, and its stamp as the store keeps it, to the microsecond: what leaves is the same whether it was
+    /// read back or not.
+    public mutating func settle(n: UInt64) {
+        self.n = n
+        acquired = BootInstant(nanoseconds: acquired.nanoseconds / 1_000 * 1_000)
+    }
+
+    @usableFromInline final class Extra: Sendable, Hashable {
         let period: ReadingPeriod?
         let raw: [UInt8]
 
-        init(period: ReadingPeriod?, raw: [UInt8]) {
+        @usableFromInline init(period: ReadingPeriod?, raw: [UInt8]) {
             self.period = period
             self.raw = raw
         }
 
-        static func == (a: Extra, b: Extra) -> Bool { a.period == b.period && a.raw == b.raw }
+        @usableFromInline static func == (a: Extra, b: Extra) -> Bool { a.period == b.period && a.raw == b.raw }
 
-        func hash(into hasher: inout Hasher) {
+        @usableFromInline func hash(into hasher: inout Hasher) {
             hasher.combine(period)
             hasher.combine(raw)
         }

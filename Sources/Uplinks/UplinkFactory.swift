@@ -10,6 +10,12 @@ public struct UplinkSettings: Sendable {
     /// The key `type`.
     public var type: String
     public var url: String
+    /// Of a file or named pipe.
+    public var path: String?
+    /// Bytes after which a file is set aside; nil: the kind's default.
+    public var rotation: Int64?
+    /// Files set aside that are kept; nil: the kind's default.
+    public var keptFiles: Int?
     /// First level of the topics.
     public var topic: String
     /// Paths of PEM files.
@@ -18,6 +24,14 @@ public struct UplinkSettings: Sendable {
     public var key: String?
     public var username: String?
     public var password: String?
+    /// A bearer token.
+    public var token: String?
+    /// Whether what is posted is compressed.
+    public var compresses = false
+    /// Whether everything goes to one URL.
+    public var isSingleURL = false
+    /// For one request and its answer; nil: the kind's default.
+    public var timeout: Duration?
     /// The key `version`, for MQTT `5` or `3.1.1`; nil: the kind's default.
     public var version: String?
     /// Nil: the kind's default.
@@ -91,11 +105,23 @@ public enum UplinkFactory {
             check: { settings throws(UplinkSettingsError) in _ = try MQTTOptions(settings) },
             make: { settings, log, now throws(UplinkSettingsError) in
                 MQTTUplink(options: try MQTTOptions(settings), log: log, now: now)
-            })
+            }),
+        UplinkKind(
+            name: "http",
+            check: { settings throws(UplinkSettingsError) in _ = try HTTPOptions(settings) },
+            make: { settings, log, now throws(UplinkSettingsError) in
+                try HTTPUplink(options: try HTTPOptions(settings), log: log, now: now)
+            }),
+        UplinkKind(
+            name: "file",
+            check: { settings throws(UplinkSettingsError) in _ = try FileOptions(settings) },
+            make: { settings, log, _ throws(UplinkSettingsError) in
+                FileUplink(options: try FileOptions(settings), log: log)
+            }),
     ]
 
     /// The encodings, by the value of `encoding` in gateway.yaml.
-    public static let encodings: [any Encoding] = [JSONEncoding()]
+    public static let encodings: [any Encoding] = [JSONEncoding(), SenMLEncoding(.json), SenMLEncoding(.cbor)]
 
     public static func kind(named name: String) -> UplinkKind? { kinds.first { $0.name == name } }
 

@@ -94,7 +94,7 @@ struct DirectAccess {
             readings.device = name
             do {
                 readings.values = try answer.samples.rows(points: known.count).map {
-                    Self.value(of: $0, known[$0.point])
+                    ControlPointValue($0, point: known[$0.point], time: DriverSession.wall($0.acquired))
                 }
             } catch {
                 throw CommandFailure(ExitStatus.failed, "the driver of \(name) answered nonsense: \(error)")
@@ -108,18 +108,6 @@ struct DirectAccess {
         return CommandFailure(
             ExitStatus.wrongUsage, "\(device) has no point \(point)",
             hint: nearest.map { "did you mean \($0)?" } ?? "candela read \(device) shows them all")
-    }
-
-    private static func value(of sample: Sample, _ point: PointDescriptor) -> ControlPointValue {
-        var made = ControlPointValue()
-        made.point = point.name
-        made.value = JSONValue(sample.value).description
-        made.unit = point.unit
-        made.quality = sample.quality.grade.name
-        if sample.quality.reason != .none { made.reason = sample.quality.reason.name }
-        made.time = DriverSession.wall(sample.acquired).description
-        made.writable = point.isWritable
-        return made
     }
 
     // MARK: - Writing

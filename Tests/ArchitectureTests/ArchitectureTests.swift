@@ -12,7 +12,7 @@ struct ArchitectureTests {
         "Configuration": ["Telemetry", "CYAML"],
         "Normalization": ["Telemetry"],
         "Outbox": ["Telemetry", "CSQLite", "CLinux"],
-        "Uplinks": ["Telemetry", "CMosquitto", "CLinux"],
+        "Uplinks": ["Telemetry", "CMosquitto", "CCurl", "CZlib", "CLinux"],
         "Lighting": ["Telemetry"],
         "Supervision": ["DriverProtocol", "Telemetry", "CLinux"],
         "ControlProtocol": ["Telemetry", "CLinux"],
@@ -27,7 +27,7 @@ struct ArchitectureTests {
             "Runtime", "Configuration", "ControlProtocol", "Supervision", "DriverProtocol", "Telemetry", "CLinux",
         ],
         "candela-sim": ["FieldSimulator", "Telemetry", "CLinux"],
-        "CLinux": [], "CModbus": [], "CSerialPort": [], "CMosquitto": [], "CSQLite": [], "CYAML": [],
+        "CLinux": [], "CModbus": [], "CSerialPort": [], "CMosquitto": [], "CCurl": [], "CZlib": [], "CSQLite": [], "CYAML": [],
     ]
 
     static let driverArrows: Set<String> = ["DriverKit", "DriverProtocol", "Telemetry", "CLinux"]

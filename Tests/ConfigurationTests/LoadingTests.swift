@@ -110,7 +110,7 @@ struct LoadingTests {
     ])
     func `a household with windows is kept to them, others where it is said`(keys: String, only: Bool) throws {
         let result = load(yaml: Self.head + "  m1: {bus: meters, rating: 40 A, \(keys)}\n")
-        #expect(result.errors.isEmpty, "\(result.diagnostics)")
+        #expect(result.diagnostics.isEmpty, "\(result.diagnostics)")
         #expect(try #require(result.configuration?.device("m1")).windowsOnly == only)
     }
 
@@ -133,10 +133,6 @@ struct LoadingTests {
                 + "  m1: {bus: meters, rating: 40 A, privacy: household, windows: [{every: 15min, points: [p]}], windows_only: false}\n"
         )
         #expect(result.errors.isEmpty && result.warnings.count == 1)
-        let without = load(yaml: Self.head + "  m1: {bus: meters, rating: 40 A, privacy: household}\n")
-        #expect(without.errors.isEmpty && without.warnings.count == 1, "\(without.diagnostics)")
-        #expect(without.warnings.first?.message.contains("a household without `windows`") == true)
-        #expect(without.warnings.first?.message.contains("windows: [{every: 15min") == true)
     }
 
     @Test func `a broken bus takes its devices along and nothing else`() {
@@ -203,6 +199,38 @@ struct LoadingTests {
         #expect(uplink.url.port == 8883)
         #expect(result.configuration?.uplink("b")?.password == .credential("mqtt"))
         #expect(result.configuration?.explained().contains("password: env:PASSWORD") == true)
+    }
+
+    @Test func `uplinks to a server and into a file have keys of their own`() throws {
+        let folder = TemporaryFolder()
+        let result = load(
+            yaml: Self.head + """
+                uplinks:
+                  a: {type: http, url: "https://h/in/", token: "file:secret/token", compress: gzip, timeout: 10s, encoding: senml-cbor}
+                  b: {type: http, url: "http://[::1]:8080", single_url: true, in_flight: 4}
+                  c: {type: file, path: out/lines.ndjson, rotate: 1MB, keep: 2, encoding: senml}
+                  d: {type: http, url: "http://h", token: "env:TOKEN"}
+
+                """, in: folder)
+        #expect(
+            result.diagnostics.map(\.message) == [
+                "uplink d: with http:// everybody on the way can read this secret; expected https://"
+            ])
+        let (a, b) = (try #require(result.configuration?.uplink("a")), try #require(result.configuration?.uplink("b")))
+        #expect(a.url.description == "https://h:443/in" && b.url.description == "http://[::1]:8080")
+        #expect(a.encoding == .senmlCBOR && b.encoding == .json)
+        #expect(
+            a.http
+                == HTTPUplinkConfiguration(
+                    token: .file(folder.path + "/secret/token"), compresses: true, isSingleURL: false,
+                    timeout: .seconds(10)))
+        #expect(b.http?.isSingleURL == true && b.http?.timeout == .seconds(60) && b.http?.compresses == false)
+        #expect(a.inFlight == 1 && b.inFlight == 4 && a.file == nil)
+        let c = try #require(result.configuration?.uplink("c"))
+        #expect(
+            c.file == FileUplinkConfiguration(path: folder.path + "/out/lines.ndjson", rotation: 1_000_000, kept: 2))
+        #expect(c.url.description == "file://" + folder.path + "/out/lines.ndjson" && c.http == nil)
+        #expect(result.configuration?.explained().contains("file:secret/token") == true)
     }
 
     @Test func `an uplink commands what it is allowed to`() throws {

@@ -47,7 +47,7 @@ import Testing
         try await street.gateway.stopForRestart()
         try await eventually("its time is over") { ContinuousClock.now - placed > .seconds(2) }
         // Meanwhile somebody's remote control darkens the street.
-        try await street.field.control("bus lamps send FE00")
+        try await street.remoteControl("FE00")
         var before = try await street.frames().count
         try street.gateway.start()
         var now = right
@@ -61,7 +61,7 @@ import Testing
 
         // Killed, and started again.
         try await street.gateway.kill()
-        try await street.field.control("bus lamps send FEFE")
+        try await street.remoteControl("FEFE")
         before = try await street.frames().count
         try street.gateway.start()
         try await Self.rightLevels(street, after: before, right, when: "after the daemon was killed")

@@ -163,7 +163,7 @@ import Testing
         let alarm = try #require(street.headEnd.events("bus_down").last)
         #expect(alarm.detail["reason"]?.text?.contains("tried again every") == true, "\(alarm)")
         // Meanwhile somebody's remote control darkens the street.
-        try await street.field.control("bus lamps send FE00")
+        try await street.remoteControl("FE00")
         try await street.waitForLevel("lamp-01", 229, within: .seconds(90))
         try await street.headEnd.event("the alarm ends") { $0.kind == "bus_down" && $0.active == false }
     }

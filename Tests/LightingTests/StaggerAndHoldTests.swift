@@ -87,6 +87,18 @@ import Testing
         }
     }
 
+    @Test func `a retry that is due under a hold does not keep the engine awake`() throws {
+        var engine = try Self.engine(lamps: 1)
+        var clock = try TestClock("2028-01-05T21:00:00Z")
+        #expect(engine.tick(clock.now).count == 1)
+        engine.failed(lamp: "lamp-100", clock: clock.now)
+        try engine.hold(
+            lamps: ["lamp-100"], until: clock.uptime.advanced(by: .seconds(3600)), reason: "pole work", by: "x")
+        clock.run(.seconds(30))
+        #expect(engine.tick(clock.now).isEmpty)
+        #expect(engine.nextWake(after: clock.now) >= .seconds(1))
+    }
+
     @Test func `ninety days without any uplink, with a clock that drifts by 20 ppm, the levels are right`() throws {
         var engine = try Self.engine(lamps: 1)
         var clock = try TestClock("2028-01-05T12:00:00Z")

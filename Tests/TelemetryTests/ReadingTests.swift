@@ -69,7 +69,14 @@ struct ShortestDecimalTests {
             guard value.isFinite else { continue }
             if !same(ExactDecimal(shortest: value), ExactDecimal(value.description)) { wrong.append(value) }
         }
+        // Those of measurements, found another way: random digits before the point, ties between two decimals, and the borders of that way.
+        for _ in 0..<50_000 {
+            let (a, b) = (Int(truncatingIfNeeded: dice.next() >> 40), Int(truncatingIfNeeded: dice.next() >> 61))
+            for value in [Float(a), Float(a) / 4, -Float(a) / 8, Float(a) / 1_000, Float(a) / Float(1 << (2 * b))]
+            where !same(ExactDecimal(shortest: value), ExactDecimal(value.description)) { wrong.append(value) }
+        }
         for value: Float in [
+            0x1p24, (0x1p24 as Float).nextDown, 0x1p-10, (0x1p-10 as Float).nextDown, 1_678_175.25, 3_158.40625,
             0, -0.0, 1, -1, 100, 230.1, 0.001, 1e16, 1.5e20, 16_777_216, .leastNonzeroMagnitude,
             .greatestFiniteMagnitude,
         ]

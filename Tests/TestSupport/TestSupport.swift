@@ -27,13 +27,15 @@ public final class TemporaryFolder: Sendable {
 }
 
 public enum TestFiles {
-    public static func write(_ path: String, _ text: String) {
+    public static func write(_ path: String, _ text: String) { write(path, bytes: Array(text.utf8)) }
+
+    public static func write(_ path: String, bytes content: [UInt8]) {
         let parent = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         if !parent.isEmpty { makeFolder(parent) }
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         precondition(descriptor >= 0, "\(path): \(String(cString: strerror(errno)))")
         defer { close(descriptor) }
-        var bytes = Array(text.utf8)[...]
+        var bytes = content[...]
         while !bytes.isEmpty {
             let written = bytes.withUnsafeBytes { CLinux.write(descriptor, $0.baseAddress, $0.count) }
             precondition(written > 0, "\(path): \(String(cString: strerror(errno)))")

@@ -84,7 +84,7 @@ struct BusBudgetTests {
         #expect(
             bus.engine.frameLog.all.contains { entry in
                 guard case .outcome(let request, .reply) = entry.record else { return false }
-                return request.frame.description == "A1 QUERY STATUS" && entry.record.words.hasPrefix("answer")
+                return request.frame.description == "A1 QUERY STATUS" && entry.words.hasPrefix("answer")
             })
         bus.run(for: .seconds(300))
         let ring = bus.engine.frameLog.all

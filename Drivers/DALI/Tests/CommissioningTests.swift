@@ -20,6 +20,10 @@ import Testing
         }
     }
 
+    private struct Unexpected: Error {
+        let end: String
+    }
+
     private func commission(_ bench: TaskBench, _ arguments: DriverNode = Configuration.map([:] as [String: String]))
         -> TaskBench.End
     {
@@ -30,7 +34,7 @@ import Testing
 
     private func result(_ end: TaskBench.End) throws -> JSONValue {
         guard case .done(let result) = end else {
-            throw DriverProcess.Failure(description: "\(end)")
+            throw Unexpected(end: "\(end)")
         }
         return result
     }

@@ -1,4 +1,5 @@
 import DriverProtocol
+import DriverTestSupport
 import Glibc
 import Telemetry
 import Testing
@@ -15,7 +16,7 @@ import Testing
     static var compiler: Bool { system("command -v cc > /dev/null 2>&1") == 0 }
 
     @Test(
-        .enabled(if: DriverProcess.executable != nil, "candela-driver-dali is not built beside the test bundle"),
+        .enabled(if: DriverProcess.dali != nil, "candela-driver-dali is not built beside the test bundle"),
         .enabled(if: compiler, "no C compiler (cc): the libserialport path was not run"), arguments: Backend.allCases)
     func `the driver reads and commands a lamp and says when its port goes`(_ backend: Backend) throws {
         let folder = try TemporaryFolder()
@@ -25,7 +26,7 @@ import Testing
             try #require(system("cc -shared -fPIC -o '\(library)' '\(Self.source)' -ldl") == 0)
             environment += ["LD_PRELOAD=\(library)", "CANDELA_SERIAL_BACKEND=libserialport"]
         }
-        let executable = try #require(DriverProcess.executable)
+        let executable = try #require(DriverProcess.dali)
         let driver = try DriverProcess(executable, environment: environment)
         let port = try Self.lampOn(driver)
         #expect(port.contains("38400 8N1"))
@@ -41,46 +42,16 @@ import Testing
         let terminal = try PseudoTerminal()
         let peer = LivePeer(master: terminal.master, levels: [3: 229])
         defer { withExtendedLifetime(peer) {} }
-        try driver.send { $0.hello.runtimeVersion = "test" }
-        let hello = try driver.receive("hello") { if case .hello(let hello)? = $0.message { hello } else { nil } }
-        #expect(
-            hello.name == "dali" && Set(hello.actions).isSuperset(of: ["off", "recall_max", "identify", "go_to_scene"]))
-        let path = terminal.path
-        try driver.send {
-            $0.configure = Configuration.message(
-                [Configuration.device(0, address: 3, interval: 500)], port: path)
-        }
-        let configured = try driver.receive("configured") {
-            if case .configured(let configured)? = $0.message { configured } else { nil }
-        }
-        #expect(configured.diagnostics.isEmpty && configured.devices[0].usable)
-        try driver.send { $0.start = DriverStart() }
-        let started = try driver.receive("started") { message -> String? in
-            switch message.message {
-            case .started(let started)?: started.port
-            case .startFailed(let failed)?: "failed: \(failed.message)"
-            default: nil
-            }
-        }
-        let samples = try driver.receive("samples") { message -> [Sample]? in
-            guard case .samples(let samples)? = message.message else { return nil }
-            let rows = try? samples.rows(points: configured.devices[0].points.count)
-            return rows?.contains { $0.point == 0 } == true ? rows : nil
-        }
-        #expect(samples.first { $0.point == 0 }?.value == .number(ExactDecimal("50.53")!))
-        try driver.send {
-            $0.command.request = 41
-            $0.command.device = 0
-            $0.command.action = "set"
-            $0.command.value.number = DriverDecimal(ExactDecimal(100))
-            $0.command.priority = .person
-        }
-        let done = try driver.receive("the command's result") {
-            if case .commandDone(let done)? = $0.message { done } else { nil }
-        }
+        let devices = try driver.begin(
+            Configuration.message([Configuration.device(0, address: 3, interval: 500)], port: terminal.path))
+        #expect(driver.hello.name == "dali")
+        #expect(Set(driver.hello.actions).isSuperset(of: ["off", "recall_max", "identify", "go_to_scene"]))
+        #expect(devices[0].usable)
+        #expect(try driver.level(points: devices[0].points.count) == .number(ExactDecimal("50.53")!))
+        let done = try driver.setLevel(100)
         #expect(done.request == 41 && done.outcome == .verified, "\(done.reason)")
         #expect(done.readBack.number.exact == ExactDecimal(100))
-        return started
+        return driver.port
     }
 
     private static var source: String {

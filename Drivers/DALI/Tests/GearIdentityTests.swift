@@ -116,31 +116,29 @@ struct GearIdentityTests {
     func `what is no identity is not taken for one`(_ text: String) { #expect(GearIdentity(text) == nil) }
 
     @Test func `a reading that others tore is taken up with the registers set anew`() throws {
-        var read = IdentityRead()
-        let address = try #require(ShortAddress(0))
-        let gear = Gear(index: 0, name: "a", address: address, curve: nil, fade: nil, points: [])
+        var read = IdentityRead(try #require(ShortAddress(0)))
         let bank: [UInt8] =
             [0x1A, 0, 0] + [0, 0, 0, 0, 0, 7] + [1, 2] + [0, 0, 0, 0, 0, 0, 0, 9] + [1, 0, 8, 8, 0, 0, 1, 0]
-        var uses: UInt64 = 0
+        var isUndisturbed = true
         var register = 0
         var steps = 0
-        while let requests = read.next(gear, registerUses: uses) {
+        while case .exchange(let requests) = read.next(isUndisturbed: isUndisturbed) {
             steps += 1
             var outcomes: [DALIOutcome] = []
             for request in requests {
                 if request.frame.data >> 8 == 0xA3 { register = Int(request.frame.data & 0xFF) }
                 guard request.expectsReply else {
-                    uses += 1
                     outcomes.append(.none)
                     continue
                 }
                 outcomes.append(.reply(bank[register]))
                 register += 1
             }
-            read.received(outcomes, registerUses: uses)
+            read.received(outcomes)
+            isUndisturbed = true
             // Somebody else reads from another gear's memory after every second step.
             if steps % 2 == 0 {
-                uses += 1
+                isUndisturbed = false
                 register = 0
             }
             try #require(steps < 100)

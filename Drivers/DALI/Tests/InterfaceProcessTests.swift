@@ -1,4 +1,5 @@
 import DriverProtocol
+import DriverTestSupport
 import Glibc
 import Telemetry
 import TestSupport
@@ -22,7 +23,7 @@ import Testing
     static let simulator = Project.program("candela-sim")
 
     @Test(
-        .enabled(if: DriverProcess.executable != nil, "candela-driver-dali is not built beside the test bundle"),
+        .enabled(if: DriverProcess.dali != nil, "candela-driver-dali is not built beside the test bundle"),
         .enabled(if: TestFiles.exists(simulator), "candela-sim is not built beside the test bundle"),
         arguments: Line.all)
     func `a lamp is polled, set and read back`(_ line: Line) async throws {
@@ -43,45 +44,15 @@ import Testing
     }
 
     private static func operate(_ line: Line, port: String) throws {
-        let executable = try #require(DriverProcess.executable)
-        let driver = try DriverProcess(executable, environment: ["PATH=/usr/bin:/bin"])
-        try driver.send { $0.hello.runtimeVersion = "test" }
-        _ = try driver.receive("hello") { if case .hello(let hello)? = $0.message { hello } else { nil } }
-        try driver.send {
-            $0.configure = Configuration.message(
+        let executable = try #require(DriverProcess.dali)
+        let driver = try DriverProcess(executable)
+        let devices = try driver.begin(
+            Configuration.message(
                 [Configuration.device(0, address: 3, interval: 500)], options: ["interface": line.interface],
-                port: port)
-        }
-        let configured = try driver.receive("configured") {
-            if case .configured(let configured)? = $0.message { configured } else { nil }
-        }
-        #expect(configured.diagnostics.isEmpty, "\(configured.diagnostics.map(\.message))")
-        try driver.send { $0.start = DriverStart() }
-        let started = try driver.receive("started") { message -> String? in
-            switch message.message {
-            case .started(let started)?: started.port
-            case .startFailed(let failed)?: "failed: \(failed.message)"
-            default: nil
-            }
-        }
-        #expect(started.contains(port))
-        let points = configured.devices[0].points.count
-        let samples = try driver.receive("samples") { message -> [Sample]? in
-            guard case .samples(let samples)? = message.message else { return nil }
-            let rows = try? samples.rows(points: points)
-            return rows?.contains { $0.point == 0 && $0.quality == .good } == true ? rows : nil
-        }
-        #expect(samples.first { $0.point == 0 }?.value == .number(ExactDecimal(100)))
-        try driver.send {
-            $0.command.request = 41
-            $0.command.device = 0
-            $0.command.action = "set"
-            $0.command.value.number = DriverDecimal(ExactDecimal(20))
-            $0.command.priority = .person
-        }
-        let done = try driver.receive("the command's result") {
-            if case .commandDone(let done)? = $0.message { done } else { nil }
-        }
+                port: port))
+        #expect(driver.port.contains(port))
+        #expect(try driver.level(points: devices[0].points.count) == .number(ExactDecimal(100)))
+        let done = try driver.setLevel(20)
         #expect(done.request == 41 && done.outcome == .verified, "\(done.reason)")
         #expect(driver.finish() == 0)
     }

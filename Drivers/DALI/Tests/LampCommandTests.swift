@@ -242,7 +242,16 @@ import Testing
         #expect(bench.interface.frames.filter { $0.bytes == [0xA3, 4] }.count == 1)
     }
 
-    @Test func `a fade that no gear knows uses the gear's own and says so`() throws {
+    @Test(arguments: [
+        (1, 700), (700, 700), (836, 700), (837, 1000), (20_000, 22_600), (18_000, 16_000), (90_500, 90_500),
+        (960_000, 90_500),
+    ]) func `the nearest fade time is the one whose ratio is smallest`(wanted: Int, nearest: Int) {
+        let found = FadeTime.nearest(milliseconds: wanted)
+        #expect(found.milliseconds == nearest)
+        #expect(FadeTime.index(milliseconds: nearest) == found.index)
+    }
+
+    @Test func `a fade that no gear knows uses the nearest and says so`() throws {
         let gear = ScriptedGear(level: 254)
         let bench = Bench([3: gear])
         try bench.start()
@@ -250,8 +259,8 @@ import Testing
         let answer = bench.submit(0, value: percent("50"), fade: 1_234)
         #expect(bench.run(atMost: .seconds(10)) { answer.done != nil })
         #expect(answer.done?.outcome == .verified)
-        #expect(answer.done?.reason.contains("1.234 s") == true)
-        #expect(!bench.interface.frames.contains { $0.bytes[1] == 0x2E })
+        #expect(answer.done?.reason.contains("1.234 s is none that gear knows: the nearest, 1.4 s") == true)
+        #expect(gear.fadeIndex == 3)
     }
 
     @Test func `a deadline in the middle of a fade fails with where it is`() throws {
@@ -295,7 +304,7 @@ import Testing
     @Test func `what cannot be done is rejected with its reason`() throws {
         let bench = Bench([3: ScriptedGear(level: 254)])
         try bench.start()
-        let wrong: [(Bench.Answer, String)] = [
+        let wrong: [(CommandAnswer, String)] = [
             (bench.submit(0, value: percent("101")), "0 to 100 %"),
             (bench.submit(0, value: percent("-1")), "0 to 100 %"),
             (bench.submit(0, value: .text("bright")), "takes a number"),

@@ -48,6 +48,23 @@ import Testing
         #expect(placement.problems.first?.contains("candela lamp replace lamp-4") == true)
     }
 
+    @Test func `of two gear that say the same identity one gets the lamp's place, and a person is told`() {
+        let placement = Placement(
+            found: [Self.found(7, 44), Self.found(9, 44), Self.found(3, 45)],
+            lamps: [Self.lamp(3, 44), Self.lamp(5, 45)],
+            table: CommissioningTable(), first: 0)
+        #expect(placement.moves == [.init(from: 3, to: 5), .init(from: 7, to: 3)])
+        #expect(placement.problems.count == 1)
+        #expect(placement.problems.first?.contains("more than one gear") == true)
+    }
+
+    @Test func `moves to a place that never gets free are left out instead of going round for ever`() {
+        let moves = Placement.ordered(
+            [.init(from: 1, to: 2), .init(from: 3, to: 2), .init(from: 4, to: 5), .init(from: 6, to: 4)],
+            occupied: [1, 2, 3, 4, 5, 6])
+        #expect(moves == [])
+    }
+
     @Test func `a table survives being written and read, and nonsense is nothing known`() {
         var table = CommissioningTable()
         table.put(.init(address: 5, random: 0xA1B2C3, signature: Self.identity(.max - 7)))

@@ -30,7 +30,7 @@ import Testing
         ("a0 query actual level", "A0 QUERY ACTUAL LEVEL", "answer"), ("A9 QUERY STATUS", "A9 QUERY STATUS", "none"),
         ("01A0", "A0 QUERY ACTUAL LEVEL", "answer"), ("G2 DAPC 127", "G2 DAPC 127", "none"),
         ("DTR0 5", "DTR0 5", "none"), ("all OFF", "all OFF", "none"),
-        ("DT6 A0 QUERY DIMMING CURVE", "ENABLE DEVICE TYPE 6, A0 command EE", "answer"),
+        ("DT6 A0 QUERY DIMMING CURVE", "ENABLE DEVICE TYPE 6, DT6 A0 QUERY DIMMING CURVE", "answer"),
     ]) func `a raw frame is sent as it was written, and answered in words`(
         frame: String, words: String, outcome: String
     )

@@ -1,5 +1,6 @@
 import DriverKit
 import DriverProtocol
+import DriverTestSupport
 import Glibc
 import Telemetry
 import TestSupport
@@ -27,7 +28,7 @@ import Testing
     /// Longer than a turn takes: everything is read once, and serial numbers do not wait for what is read each second.
     static let interval: UInt64 = 120_000
 
-    static var hasPeers: Bool { Project.python != nil && LibraryDriver.executable != nil }
+    static var hasPeers: Bool { Project.python != nil && DriverProcess.modbus != nil }
 
     @Test(
         .enabled(
@@ -83,7 +84,7 @@ import Testing
             configure.devices.append(device)
             configure.profiles.append(try Library.profile(slave.profile))
         }
-        let driver = try LibraryDriver(try #require(LibraryDriver.executable))
+        let driver = try DriverProcess(try #require(DriverProcess.modbus))
         let descriptions = try driver.begin(configure)
         let total = descriptions.reduce(0) { $0 + $1.points.count }
         let told = try driver.watch(descriptions, within: round) { told in
@@ -103,7 +104,7 @@ import Testing
     }
 
     private static func mistakes(
-        _ slave: Slave, _ description: DriverDeviceDescription, _ told: [Int: LibraryDriver.Told]
+        _ slave: Slave, _ description: DriverDeviceDescription, _ told: [Int: DriverProcess.Told]
     ) -> [String] {
         var mistakes: [String] = []
         if description.points.count != slave.points.count {
@@ -132,7 +133,7 @@ import Testing
         return mistakes
     }
 
-    private static func fits(_ told: LibraryDriver.Told, _ expected: Expected) -> Bool {
+    private static func fits(_ told: DriverProcess.Told, _ expected: Expected) -> Bool {
         guard let wanted = expected.value else {
             return told.value == nil && told.quality.grade == .bad
                 && [.deviceReported, .outOfRange].contains(told.quality.reason)

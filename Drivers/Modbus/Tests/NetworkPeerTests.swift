@@ -1,5 +1,6 @@
 import DriverKit
 import DriverProtocol
+import DriverTestSupport
 import Telemetry
 import TestSupport
 import Testing
@@ -35,19 +36,19 @@ import Testing
     /// Follows samples until `isEnough` of each device's readings of its first point.
     @discardableResult
     private static func follow(
-        _ driver: LibraryDriver, _ devices: [DriverDeviceDescription],
+        _ driver: DriverProcess, _ devices: [DriverDeviceDescription],
         until isEnough: ([UInt32: [Quality: Int]]) -> Bool
-    ) throws -> [UInt32: [LibraryDriver.Told]] {
+    ) throws -> [UInt32: [DriverProcess.Told]] {
         let counts = Dictionary(uniqueKeysWithValues: devices.map { ($0.index, $0.points.count) })
         var seen: [UInt32: [Quality: Int]] = [:]
-        var told: [UInt32: [LibraryDriver.Told]] = [:]
+        var told: [UInt32: [DriverProcess.Told]] = [:]
         return try driver.receive("enough readings", within: limit) {
-            message -> [UInt32: [LibraryDriver.Told]]? in
+            message -> [UInt32: [DriverProcess.Told]]? in
             guard case .samples(let samples)? = message.message else { return nil }
             for row in try samples.rows(points: counts[samples.device] ?? 0) where row.point == 0 {
                 seen[samples.device, default: [:]][row.quality, default: 0] += 1
                 told[samples.device, default: []].append(
-                    LibraryDriver.Told(value: row.value, quality: row.quality))
+                    DriverProcess.Told(value: row.value, quality: row.quality))
             }
             return isEnough(seen) ? told : nil
         }
@@ -55,12 +56,12 @@ import Testing
 
     private static func started(
         port: String = "tcp", devices: [String]
-    ) throws -> (LibraryDriver, [DriverDeviceDescription]) {
+    ) throws -> (DriverProcess, [DriverDeviceDescription]) {
         var message = try configure(
             profile, devices: devices, bus: "{response_timeout: 2s}", port: port)
         message.bus = "hosts"
         for index in message.devices.indices { message.devices[index].intervalMs = 200 }
-        let driver = try LibraryDriver(try #require(LibraryDriver.executable))
+        let driver = try DriverProcess(try #require(DriverProcess.modbus))
         return (driver, try driver.begin(message))
     }
 
@@ -154,7 +155,7 @@ import Testing
             "{address: 1, host: \"127.0.0.1:\(try Self.port(ports, "sunspec"))\"}")
         message.devices = [device]
         message.profiles = [try Library.profile("sunspec")]
-        let driver = try LibraryDriver(try #require(LibraryDriver.executable))
+        let driver = try DriverProcess(try #require(DriverProcess.modbus))
         let devices = try driver.begin(message)
         let names = try #require(devices.first).points.map(\.name)
         let expected: [String: Value] = [

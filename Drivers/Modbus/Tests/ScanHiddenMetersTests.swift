@@ -1,5 +1,6 @@
 import DriverKit
 import DriverProtocol
+import DriverTestSupport
 import Telemetry
 import TestSupport
 import Testing
@@ -65,7 +66,7 @@ import Testing
         var configure = DriverConfigure()
         configure.bus = "meters"
         configure.port = "tcp"
-        let driver = try LibraryDriver(try #require(LibraryDriver.executable))
+        let driver = try DriverProcess(try #require(DriverProcess.modbus))
         _ = try driver.begin(configure)
         var profiles = DriverNode.Map()
         for name in Library.names where name != unpublished {

@@ -3,8 +3,7 @@ import Telemetry
 /// `uplinks`: one head-end each.
 struct UplinkDecoding {
     /// What later versions know, so that its name is not taken for a slip.
-    private static let laterEncodings = ["senml", "sparkplug"]
-    private static let laterKinds = ["http", "file"]
+    private static let laterEncodings = ["sparkplug"]
 
     let collector: DiagnosticCollector
     let gatewayID: String
@@ -22,65 +21,56 @@ struct UplinkDecoding {
                 at: entry.keyPosition, "\"\(ScalarParser.shown(entry.key))\" is no name; expected \(Names.expected)",
                 hint: Names.suggestion(for: entry.key))
         }
-        require(reader, entry, "type", expected: "mqtt")
-        let kind = choice(reader, "type", UplinkConfiguration.Kind.self, default: nil, later: Self.laterKinds)
-        let url = url(reader, entry)
-        let topic = topic(reader)
-        let encoding =
-            choice(reader, "encoding", UplinkConfiguration.Encoding.self, default: .json, later: Self.laterEncodings)
-            ?? .json
-        let authorities = files(reader, "ca", url: url)
-        let certificate = files(reader, "certificate", url: url).first
-        let key = secret(reader, "key", mayBePath: true)
-        if certificate != nil, reader.node.entry("key") == nil {
-            reader.error(
-                at: reader.node["certificate"]?.position ?? entry.keyPosition,
-                "`certificate` without `key`; expected both or none")
+        require(reader, entry, "type", expected: "mqtt, http or file")
+        let kind: UplinkConfiguration.Kind? = reader.choice("type")
+        let uplink: UplinkConfiguration?
+        // What is wrong with the type is said; the keys are then those of the most common one.
+        switch kind ?? .mqtt {
+        case .mqtt: uplink = mqtt(reader, entry)
+        case .http: uplink = http(reader, entry)
+        case .file: uplink = file(reader, entry)
         }
-        let username = reader.text("username")
-        let password = secret(reader, "password", mayBePath: false)
-        if password != nil, username == nil, reader.node.entry("username") == nil {
-            reader.error(
-                at: reader.node["password"]?.position ?? entry.keyPosition,
-                "`password` without `username`; expected both")
-        }
-        let version = reader.choice("version", default: UplinkConfiguration.ProtocolVersion.v5) ?? .v5
-        // MQTT 3.1.1 has no word for "nobody subscribed".
-        let requireSubscriber = reader.flag("require_subscriber", default: version == .v5)
-        if requireSubscriber, version == .v311 {
-            reader.error(
-                at: reader.node["require_subscriber"]?.position ?? entry.keyPosition,
-                "`require_subscriber` needs MQTT 5; expected it false, or `version: 5`")
-        }
+        let encoding = encoding(reader, kind)
         let selection = selection(reader)
         let commands = commands(reader)
-        let inFlight = reader.integer("in_flight", default: "64", in: 1...1024) ?? 64
-        let clientID = reader.scalar("client_id", expected: "1 to 128 printable characters") {
-            text throws(ScalarProblem) in
-            guard !text.isEmpty, text.utf8.count <= 128, text.utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else {
-                throw ScalarProblem("\"\(ScalarParser.shown(text))\" is no client id")
-            }
-            return text
+        if let kind, kind != .mqtt, commands != .none {
+            reader.error(
+                at: reader.node["commands"]?.position ?? entry.keyPosition,
+                "`commands`: no command comes by an uplink of type \(kind.rawValue); expected none",
+                hint: "commands come by MQTT")
         }
-        let keepAlive =
-            reader.duration("keep_alive", default: "60s", atLeast: .seconds(5), atMost: .seconds(65_535))
-            ?? .seconds(60)
-        let spread = reader.duration("connect_spread", default: "0s", atMost: .seconds(3600)) ?? .zero
         let effective = YAMLEntry(key: entry.key, keyPosition: entry.keyPosition, value: reader.finish())
-        guard let kind, let url else { return (nil, effective) }
-        let uplink = UplinkConfiguration(
-            name: entry.key, position: entry.keyPosition, kind: kind, url: url, topic: topic, encoding: encoding,
-            certificateAuthorities: authorities, certificate: certificate, key: key, username: username,
-            password: password,
-            version: version, requireSubscriber: requireSubscriber, selection: selection, commands: commands,
-            inFlight: inFlight, clientID: clientID, keepAlive: keepAlive, connectSpread: spread)
+        guard kind != nil, var uplink else { return (nil, effective) }
+        uplink.encoding = encoding
+        uplink.selection = selection
+        uplink.commands = commands
         return (uplink, effective)
     }
 
-    private func require(_ reader: MapReader, _ entry: YAMLEntry, _ key: String, expected: String) {
+    func require(_ reader: MapReader, _ entry: YAMLEntry, _ key: String, expected: String) {
         if reader.node.entry(key) == nil {
             reader.error(at: entry.keyPosition, "`\(key)` is missing; expected \(expected)")
         }
+    }
+
+    private func encoding(
+        _ reader: MapReader, _ kind: UplinkConfiguration.Kind?
+    ) -> UplinkConfiguration.Encoding {
+        let encoding =
+            choice(reader, "encoding", UplinkConfiguration.Encoding.self, default: .json, later: Self.laterEncodings)
+            ?? .json
+        let place = reader.node["encoding"]?.position ?? reader.node.position
+        if encoding == .senmlCBOR, kind == .file {
+            reader.error(
+                at: place, "`encoding` senml-cbor is binary, and a file holds lines; expected json or senml")
+        }
+        if encoding != .json, gatewayID.hasPrefix("-") {
+            reader.error(
+                at: place,
+                "`encoding`: names of SenML begin with the gateway's id and with a letter or digit; expected json, or a `gateway.id` without - in front"
+            )
+        }
+        return encoding
     }
 
     private func choice<Choice: RawRepresentable & CaseIterable>(
@@ -93,104 +83,6 @@ struct UplinkDecoding {
             guard !later.contains(text) else { throw ScalarProblem("\"\(text)\" is not in this version") }
             throw ScalarProblem(
                 "\"\(ScalarParser.shown(text))\" is unknown", hint: Spelling.hint(for: text, among: words))
-        }
-    }
-
-    // MARK: where to
-
-    private func url(_ reader: MapReader, _ entry: YAMLEntry) -> UplinkURL? {
-        let expected = "a URL such as mqtt://HOST:1883 or mqtts://HOST:8883"
-        require(reader, entry, "url", expected: expected)
-        // A URL may hold a password: what is wrong with it is said without showing it.
-        return reader.scalar("url", expected: expected, withheld: true) { text throws(ScalarProblem) in
-            guard let mark = ScalarParser.firstRange(of: "://", in: text[...]) else {
-                throw ScalarProblem("there is no scheme in front")
-            }
-            let scheme = String(text[..<mark.lowerBound])
-            guard scheme == "mqtt" || scheme == "mqtts" else {
-                throw ScalarProblem("\"\(ScalarParser.shown(scheme))\" is no scheme of MQTT")
-            }
-            var rest = text[mark.upperBound...]
-            guard !rest.contains("@") else {
-                throw ScalarProblem(
-                    "a user or password stands in the URL", hint: "use `username` and `password: file:PATH`")
-            }
-            if rest.last == "/" { rest.removeLast() }
-            guard !rest.contains("/") else {
-                throw ScalarProblem("a path stands behind the host", hint: "the first part of topics is `topic`")
-            }
-            // IANA's ports of MQTT and of MQTT over TLS.
-            let place = try HostAndPort(String(rest), standard: scheme == "mqtts" ? 8883 : 1883)
-            return UplinkURL(scheme: scheme, host: place.host, port: place.port)
-        }
-    }
-
-    private func topic(_ reader: MapReader) -> String {
-        let topic = reader.scalar(
-            "topic", default: "candela", expected: "the first part of all topics, such as candela or city/light"
-        ) {
-            text throws(ScalarProblem) in
-            guard !text.isEmpty, text.utf8.count <= 256, !text.contains(where: { "+#\0".contains($0) }),
-                !text.hasPrefix("/"), !text.hasSuffix("/"),
-                !text.hasPrefix("$")
-            else {
-                throw ScalarProblem(
-                    "\"\(ScalarParser.shown(text))\" is no topic to publish on", hint: "no + # or $, no / at either end"
-                )
-            }
-            return text
-        }
-        return topic ?? "candela"
-    }
-
-    private func files(_ reader: MapReader, _ key: String, url: UplinkURL?) -> [String] {
-        guard let written = reader.texts(key, expected: "a file in PEM form") else { return [] }
-        if let url, !url.isEncrypted {
-            reader.error(
-                at: reader.node[key]?.position ?? reader.node.position,
-                "`\(key)` has no use with \(url.scheme)://; expected mqtts://")
-        }
-        return written.compactMap { file in
-            guard !file.text.contains("-----BEGIN") else {
-                reader.error(
-                    at: file.position, "`\(key)` holds the text of a certificate; expected the path of its file")
-                return nil
-            }
-            let path = Files.join(Files.folder(of: file.position.file), file.text)
-            if !Files.exists(path) {
-                reader.warning(
-                    at: file.position,
-                    "`\(key)`: there is no file \(ScalarParser.shown(path, longest: ScalarParser.longestPath)) yet")
-            }
-            return path
-        }
-    }
-
-    private func secret(_ reader: MapReader, _ key: String, mayBePath: Bool) -> SecretReference? {
-        let expected = (mayBePath ? "a path, " : "") + "file:PATH, credential:NAME or env:NAME"
-        let place = reader.node[key]?.position.file ?? ""
-        return reader.scalar(key, expected: expected, withheld: true) { text throws(ScalarProblem) in
-            if text.hasPrefix("file:"), text.count > 5 {
-                return .file(Files.join(Files.folder(of: place), String(text.dropFirst(5))))
-            }
-            for (scheme, make) in [("credential:", SecretReference.credential), ("env:", SecretReference.environment)] {
-                guard text.hasPrefix(scheme) else { continue }
-                let name = String(text.dropFirst(scheme.count))
-                guard !name.isEmpty,
-                    name.utf8.allSatisfy({
-                        ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || ($0 >= 48 && $0 <= 57) || "_-.".utf8.contains($0)
-                    }), !name.hasPrefix(".")
-                else { throw ScalarProblem("the name behind \(scheme) is no name") }
-                return make(name)
-            }
-            if mayBePath, !text.contains("-----BEGIN"), !text.contains("\n"),
-                text.contains("/") || text.hasSuffix(".pem") || text.hasSuffix(".key")
-            {
-                return .file(Files.join(Files.folder(of: place), text))
-            }
-            throw ScalarProblem(
-                "the secret itself stands in the file (not shown here)",
-                hint: "put it into a file that only the daemon may read")
         }
     }
 

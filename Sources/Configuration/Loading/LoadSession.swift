@@ -172,10 +172,20 @@ final class LoadSession {
             busNames: named("buses", root).map(\.key))
         var sound: [UplinkConfiguration] = []
         var disabled: [DisabledPart] = []
+        var writers: [String: String] = [:]
         var nodes: [YAMLEntry] = []
         for entry in named("uplinks", root) {
             let (uplink, effective) = decoding.decode(entry)
             nodes.append(effective)
+            if let path = uplink?.file?.path {
+                if let other = writers[path] {
+                    collector.report(
+                        .error, at: entry.keyPosition, title: "uplink \(entry.key)",
+                        "writes the same file as uplink \(other); expected a `path` of its own", hint: nil,
+                        subject: .uplink(entry.key))
+                }
+                writers[path] = entry.key
+            }
             if let failure = collector.failed[.uplink(entry.key)] {
                 disabled.append(
                     DisabledPart(part: .uplink(entry.key), position: entry.keyPosition, reason: failure.message))

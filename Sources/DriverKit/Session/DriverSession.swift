@@ -138,7 +138,11 @@ final class DriverSession: Sendable {
                 // What was asked for was queued on this thread and goes before the next turn.
                 next = BootClock.now()
             } else if stage.isConfigured && (stage.isStarted || driver.hasTasks) && inbox.ending == nil {
-                if next <= BootClock.now() { next = driver.turn() }
+                if next <= BootClock.now() {
+                    outlet.hold()
+                    next = driver.turn()
+                    outlet.release()
+                }
             } else {
                 next = BootInstant(nanoseconds: .max)
             }

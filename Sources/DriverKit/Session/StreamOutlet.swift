@@ -15,8 +15,18 @@ public final class StreamOutlet: DriverOutlet {
     /// Longest line for people inside a message, in bytes.
     static let detailLimit = 4_096
 
+    private struct State {
+        var isBroken = false
+        /// Frames of samples wait for ``release()``.
+        var isHolding = false
+        var held: [UInt8] = []
+    }
+
+    /// Held samples are written when they are so many bytes, whatever is still to come: half of what a pipe takes at once.
+    private static let heldLimit = 32_768
+
     private let descriptor: Int32
-    private let isBroken = Mutex(false)
+    private let state = Mutex(State())
     private let onBroken: @Sendable (String) -> Void
 
     /// - Parameters:
@@ -33,7 +43,7 @@ public final class StreamOutlet: DriverOutlet {
             if let frame = SampleFrame.bytes(
                 device: device, samples: rest.prefix(Self.rowsPerMessage), version: DriverProtocolLimits.version)
             {
-                send(frame: frame)
+                send(frame: frame, mayWait: true)
                 rest = rest.dropFirst(Self.rowsPerMessage)
                 continue
             }
@@ -86,7 +96,7 @@ public final class StreamOutlet: DriverOutlet {
     public func log(_ line: String) {
         let bytes = Array((line + "\n").utf8)
         // Best effort: a log that nobody reads must not stop a bus.
-        _ = write(2, bytes, bytes.count)
+        _ = Glibc.write(2, bytes, bytes.count)
     }
 
     /// Sends one message with the protocol's version; blocks while the runtime does not read.
@@ -108,12 +118,34 @@ public final class StreamOutlet: DriverOutlet {
         send(frame: LengthDelimited.frame(bytes))
     }
 
-    private func send(frame: [UInt8]) {
-        let failure: Int32? = isBroken.withLock { broken in
-            guard !broken else { return nil }
-            let error = Self.writeAll(frame, to: descriptor)
+    /// From now on samples are gathered until ``release()``: a turn of a bus of a thousand hosts brings those of a dozen, and each write
+    /// costs a system call. What else is sent goes out at once and takes them along, so that the order stays.
+    func hold() { state.withLock { $0.isHolding = true } }
+
+    /// Writes what is held.
+    func release() {
+        write { state in
+            state.isHolding = false
+            return true
+        }
+    }
+
+    private func send(frame: [UInt8], mayWait: Bool = false) {
+        write { state in
+            state.held += frame
+            return !(mayWait && state.isHolding && state.held.count < Self.heldLimit)
+        }
+    }
+
+    /// - Parameter prepare: adds to what is held, and says whether to write it now.
+    private func write(_ prepare: (inout State) -> Bool) {
+        let failure: Int32? = state.withLock { state in
+            guard !state.isBroken, prepare(&state), !state.held.isEmpty else { return nil }
+            let error = Self.writeAll(state.held, to: descriptor)
+            // Memory for the next turn is kept, that of a large description is not.
+            state.held.removeAll(keepingCapacity: state.held.capacity <= 2 * Self.heldLimit)
             guard error != 0 else { return nil }
-            broken = true
+            state.isBroken = true
             return error
         }
         if let failure { onBroken("cannot write to the runtime: \(errorText(failure))") }
@@ -123,7 +155,7 @@ public final class StreamOutlet: DriverOutlet {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
-                write(descriptor, $0.baseAddress?.advanced(by: sent), bytes.count - sent)
+                Glibc.write(descriptor, $0.baseAddress?.advanced(by: sent), bytes.count - sent)
             }
             if count > 0 {
                 sent += count

@@ -33,6 +33,9 @@ extension ControlGear {
     static let standbyPower = 0.3
     /// Share of the rated power that the gear takes at the least light.
     static let basePower = 0.08
+    /// Share of its light that a partly dark lamp gives, and of its power that a stronger one draws.
+    static let partlyDarkLight = 0.3
+    static let strongerLampPower = 1.6
     /// Degrees Celsius around the luminaire; in one whose heat cannot get out; and the rise at rated power.
     static let ambient = 15.0
     static let trappedAmbient = 60.0
@@ -78,8 +81,10 @@ extension ControlGear {
 
     /// Light at present as a share of full light.
     public func light(at now: BootInstant) -> Double {
-        curve.light(at: burningLevel(at: now.nanoseconds)) * deratingFactor
+        curve.light(at: burningLevel(at: now.nanoseconds)) * lightFactor
     }
+
+    private var lightFactor: Double { deratingFactor * (has(.partlyDark) ? Self.partlyDarkLight : 1) }
 
     /// Electrical power now, W.
     public func power(at now: BootInstant) -> Double {
@@ -89,8 +94,8 @@ extension ControlGear {
     private func power(atLevel level: Double) -> Double {
         guard hasMains else { return 0 }
         guard level > 0 else { return Self.standbyPower }
-        let light = curve.light(at: level) * deratingFactor
-        return description.ratedPower * (Self.basePower + (1 - Self.basePower) * light)
+        let rated = description.ratedPower * (has(.strongerLamp) ? Self.strongerLampPower : 1)
+        return rated * (Self.basePower + (1 - Self.basePower) * curve.light(at: level) * lightFactor)
     }
 
     /// Where the temperature would come to rest.

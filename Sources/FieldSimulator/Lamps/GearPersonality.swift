@@ -39,6 +39,10 @@ public enum GearPersonality: String, Sendable, Hashable, CaseIterable {
     case ignoresOff = "ignores-off"
     /// It says that the lamp is out, and the lamp burns: a welded contact.
     case concealsBurning = "conceals-burning"
+    /// Most of its LEDs are dark, and it does not notice.
+    case partlyDark = "partly-dark"
+    /// Somebody put a stronger light source into the luminaire.
+    case strongerLamp = "stronger-lamp"
     /// From mains to light it takes two to three seconds instead of less than one.
     case slowStart = "slow-start"
 }

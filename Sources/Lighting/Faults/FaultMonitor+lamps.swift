@@ -78,7 +78,7 @@ extension FaultMonitor {
         var evidence = supply.evidence(
             because: "all \(supply.names.count) lamps are silent, although \(supply.because)")
         evidence.add(
-            "silent_seconds",
+            Self.silenceMark,
             supply.lamps.compactMap { lamps[$0].polls.silentSince }.min().map { now.duration(since: $0) })
         apply(.feederDead, supply.subject, .fault(evidence), affected: supply.names, at: now)
     }

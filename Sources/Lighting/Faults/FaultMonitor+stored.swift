@@ -47,12 +47,22 @@ extension FaultMonitor {
             faults[change.id] = ActiveFault(change: change)
             if !exists(subject) {
                 apply(kind, subject, .cleared(.because("\(subject) is configured no more")), at: clock.uptime)
+            } else if kind == .feederDead || kind == .contactorStuckOff {
+                restoreDarkness(of: subject, isSilence: detail[Self.silenceMark] != nil)
             }
         }
         if case .array(let names)? = stored["cycled"] {
             for position in names.compactMap(\.text).compactMap({ positions[$0] }) { lamps[position].restoreCycled() }
         }
         return problems
+    }
+
+    /// Key of the evidence of a feeder whose lamps are all silent although it has voltage: only a lamp's answer ends that.
+    static let silenceMark = "silent_seconds"
+
+    private mutating func restoreDarkness(of subject: FaultSubject, isSilence: Bool) {
+        guard let position = supplies.firstIndex(where: { $0.subject == subject }) else { return }
+        if isSilence { supplies[position].isSilent = true } else { supplies[position].isRestored = true }
     }
 
     private func exists(_ subject: FaultSubject) -> Bool {

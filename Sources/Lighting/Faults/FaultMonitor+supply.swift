@@ -3,7 +3,9 @@ import Telemetry
 extension FaultMonitor {
     /// Something was heard that may tell whether a supply is on.
     mutating func refresh(_ position: Int, at now: BootInstant) {
-        guard supplies[position].refresh(at: now) else { return }
+        let changed = supplies[position].refresh(at: now)
+        if supplies[position].isRestored, supplies[position].isKnownOn { endDarkness(position, at: now) }
+        guard changed else { return }
         for lamp in supplies[position].lamps { lamps[lamp].forget() }
         for load in supplies[position].loads.indices { supplies[position].loads[load].rule.forget() }
         if supplies[position].isOn { turnedOn(position, at: now) } else { turnedOff(position, at: now) }
@@ -25,6 +27,12 @@ extension FaultMonitor {
         if supplies[position].wasMissed, !supplies[position].wasSwitched {
             supplies[position].loss = SupplyWatch.Loss(first: now, isSeen: true)
         }
+        endDarkness(position, at: now)
+    }
+
+    /// Supply is there: what said that it was not ends, also what the last run said before it came back.
+    private mutating func endDarkness(_ position: Int, at now: BootInstant) {
+        supplies[position].isRestored = false
         let supply = supplies[position]
         apply(.feederDead, supply.subject, .cleared(.because(supply.because)), at: now)
         apply(.contactorStuckOff, supply.subject, .cleared(.because(supply.because)), at: now)

@@ -4,6 +4,7 @@ import Telemetry
 struct LampWatch: Sendable {
     /// A power that was read longer ago is the past. Two of the usual readings of its memory bank.
     static let longestPower: Duration = .seconds(1800)
+    static let mostPolls: UInt64 = 1_000_000
 
     let lamp: FaultLamp
     /// Position of its feeder, or of what stands for one, among the supplies.
@@ -46,8 +47,9 @@ struct LampWatch: Sendable {
         // The driver was started anew.
         if requests < before.requests || failures < before.failures { before = (0, 0) }
         counters = (requests, failures)
-        let asked = Int(clamping: requests - before.requests)
-        let missed = min(asked, Int(clamping: failures - before.failures))
+        // A driver's counters are what it says they are: nobody polls a lamp a million times between two reports.
+        let asked = Int(min(requests - before.requests, Self.mostPolls))
+        let missed = min(asked, Int(min(failures - before.failures, Self.mostPolls)))
         return (asked - missed, missed)
     }
 

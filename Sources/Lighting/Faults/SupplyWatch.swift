@@ -29,6 +29,8 @@ struct SupplyWatch: Sendable {
     var settlesAt = BootInstant(nanoseconds: .min)
     /// No lamp of it answers.
     var isSilent = false
+    /// An alarm of the last run says that it is off, and nothing has been heard of it since.
+    var isRestored = false
     /// Lamps should have burned while it was off.
     var wasMissed = false
     /// While it was off its contactor was seen off: somebody switched it.
@@ -109,6 +111,9 @@ struct SupplyWatch: Sendable {
         if hasVoltage == true { return (true, "\(feeder?.meter ?? "the meter") has voltage") }
         return contactor == true ? (true, "its contactor is on") : nil
     }
+
+    /// Whether somebody says that it is on, beyond nobody saying otherwise.
+    var isKnownOn: Bool { isOn && (told?.isOn == true || life != nil) }
 
     /// Whether meter or sign say that it is off, without asking the contactor.
     var isMeasuredOff: Bool { sign.map { !$0 } ?? (hasVoltage == false) }

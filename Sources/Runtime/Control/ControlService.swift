@@ -133,7 +133,9 @@ struct ControlService: Sendable {
             var readings = ControlReadings()
             readings.device = record.name
             for sample in try answer.samples.rows(points: record.points.count) {
-                readings.values.append(report.value(of: sample, point: record.points[sample.point]))
+                readings.values.append(
+                    ControlPointValue(
+                        sample, point: record.points[sample.point], time: clock.wall(sample.acquired)))
             }
             reply.readings = readings
         } catch {

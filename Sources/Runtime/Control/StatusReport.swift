@@ -296,17 +296,4 @@ actor StatusReport {
         }
         return made
     }
-
-    /// A sample that was just read for a person.
-    nonisolated func value(of sample: Sample, point: PointDescriptor) -> ControlPointValue {
-        var made = ControlPointValue()
-        made.point = point.name
-        made.value = JSONValue(sample.value).description
-        made.unit = point.unit
-        made.quality = sample.quality.grade.name
-        if sample.quality.reason != .none { made.reason = sample.quality.reason.name }
-        made.time = clock.wall(sample.acquired).description
-        made.writable = point.isWritable
-        return made
-    }
 }

@@ -14,7 +14,11 @@ struct DeviceRecord: Sendable {
         case disabled
     }
 
-    let configuration: DeviceConfiguration
+    /// The devices of the gateway's configuration, kept once for all, and which of them this is: a copy in each record is half as large as
+    /// the record.
+    private let configurations: [DeviceConfiguration]
+    private let place: Int
+    var configuration: DeviceConfiguration { configurations[place] }
     /// As the driver knows it in its messages.
     let index: UInt32
     var points: [PointDescriptor] = []
@@ -39,13 +43,17 @@ struct DeviceRecord: Sendable {
     var isStateOwed = false
     var stateGiven: BootInstant?
 
-    var name: String { configuration.name }
+    var name: String { configurations[place].name }
     var isHousehold: Bool { configuration.privacy == .household }
 
-    init(configuration: DeviceConfiguration, index: UInt32) {
-        self.configuration = configuration
+    /// - Parameters:
+    ///   - configurations: of all devices.
+    ///   - place: of this one among them.
+    init(configurations: [DeviceConfiguration], place: Int, index: UInt32) {
+        self.configurations = configurations
+        self.place = place
         self.index = index
-        normalizer = DeviceNormalizer(device: configuration.name, points: [])
+        normalizer = DeviceNormalizer(device: configurations[place].name, points: [])
     }
 
     func pointIndex(_ name: String) -> Int? { points.firstIndex { $0.name == name } }

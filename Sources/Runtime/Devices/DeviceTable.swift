@@ -51,11 +51,12 @@ actor DeviceTable {
         billingError = configuration.clock.billingError
         var records: [DeviceRecord] = []
         for bus in configuration.buses {
-            let devices = configuration.devices(onBus: bus.name)
+            let all = configuration.devices
+            let devices = all.indices.filter { all[$0].bus == bus.name }
             ranges[bus.name] = records.count..<records.count + devices.count
             for (index, device) in devices.enumerated() {
-                places[device.name] = records.count
-                records.append(DeviceRecord(configuration: device, index: UInt32(index)))
+                places[all[device].name] = records.count
+                records.append(DeviceRecord(configurations: all, place: device, index: UInt32(index)))
             }
         }
         self.records = records
@@ -106,6 +107,7 @@ actor DeviceTable {
     /// - Throws: when a point is not there: the driver is broken. What came before it is kept.
     func take(bus: String, _ blocks: [SampleBlock]) async throws(SampleColumnsError) {
         var harvest = Harvest()
+        harvest.output.readings.reserveCapacity(blocks.reduce(0) { $0 + $1.samples.count })
         var fault: SampleColumnsError?
         for block in blocks {
             guard let place = place(bus: bus, index: block.device), block.highestPoint < records[place].points.count

@@ -60,7 +60,7 @@ actor EventDesk {
         for event in events where event.active == true {
             _ = book.raise(
                 event.id, kind: event.kind, device: event.device, point: event.point, severity: event.severity,
-                detail: event.detail, at: clock.now())
+                detail: event.detail, at: event.occurred)
         }
         listeners.forEach { $0.yield() }
     }

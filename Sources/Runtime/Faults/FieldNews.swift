@@ -22,8 +22,9 @@ struct FieldNews: Sendable {
 ///
 /// Thread-safe.
 final class FieldNewsDesk: Sendable {
-    /// A listener that stands still this long behind has worse troubles; then the oldest news are dropped. An hour of a bus of lamps.
-    private static let longestQueue = 100_000
+    /// A listener that stands still this long behind has worse troubles; then the oldest news are dropped. It is
+    /// an hour of a bus of lamps, and a few megabytes.
+    private static let longestQueue = 10_000
 
     /// Lamps that the fault rules watch.
     private let watched: Set<String>

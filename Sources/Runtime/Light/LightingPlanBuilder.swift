@@ -31,7 +31,7 @@ enum LightingPlanBuilder {
             zone: zone(of: configuration, problem: problem), programs: lighting.programs.map(program),
             calendars: lighting.calendars.map(calendar), groups: groups,
             withoutClock: withoutClock(lighting.withoutClock), stagger: lighting.stagger)
-        plan.problems.forEach { problem($0.description) }
+        (plan.problems.map(\.description) + plan.remarks).forEach(problem)
         return plan
     }
 

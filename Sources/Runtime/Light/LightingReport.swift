@@ -72,7 +72,7 @@ public enum LightingReport {
         made.calendar = night.calendar ?? ""
         made.program = night.program ?? ""
         made.lamps = UInt64(night.lamps)
-        made.fallback = plan.fallback(of: plan.lamps(inGroup: night.group)?.first ?? "").description
+        made.fallback = plan.fallback(ofGroup: night.group)?.description ?? ""
         made.segments = night.rows.map { row in
             var segment = ControlLightingSegment()
             segment.start = clockTime(row.local)

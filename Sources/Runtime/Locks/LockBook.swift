@@ -102,7 +102,10 @@ struct LockBook: Sendable {
     mutating func remove(_ scope: Lock.Scope) -> Lock? { locks.removeValue(forKey: scope) }
 
     /// Takes out those that are over, and gives an end by the clock to those placed before it was trusted.
-    mutating func expire(_ clock: LightingClock) -> [Lock] {
+    ///
+    /// - Returns: those that are over, and whether the book is to be stored again.
+    mutating func expire(_ clock: LightingClock) -> (over: [Lock], isChanged: Bool) {
+        var isChanged = false
         let over = all.filter { $0.isOver(clock) }
         for lock in over { locks[lock.scope] = nil }
         if clock.isTrusted {
@@ -110,9 +113,10 @@ struct LockBook: Sendable {
                 locks[lock.scope] = Lock(
                     scope: lock.scope, level: lock.level, reason: lock.reason, by: lock.by, since: lock.since,
                     until: clock.utc.advanced(by: lock.remaining(clock)), untilUptime: lock.untilUptime)
+                isChanged = true
             }
         }
-        return over
+        return (over, isChanged || !over.isEmpty)
     }
 
     // MARK: - Storing
@@ -131,9 +135,12 @@ struct LockBook: Sendable {
             })
     }
 
-    /// Takes stored locks after a start. What is damaged, over, or of things that are no longer configured is left out.
-    mutating func restore(_ stored: JSONValue, clock: LightingClock) {
-        guard case .array(let entries) = stored else { return }
+    /// Takes stored locks after a start. What is damaged or of things that are no longer configured is left out.
+    ///
+    /// - Returns: those whose time ended meanwhile.
+    mutating func restore(_ stored: JSONValue, clock: LightingClock) -> [Lock] {
+        guard case .array(let entries) = stored else { return [] }
+        var over: [Lock] = []
         for entry in entries.prefix(Self.longestList) {
             guard let word = entry["scope"]?.text, let target = entry["target"]?.text,
                 let scope = Lock.Scope(word: word, target: target), scope == .all || self.scope(named: target) == scope,
@@ -144,7 +151,8 @@ struct LockBook: Sendable {
                 by: entry["by"]?.text ?? "", since: entry["since"]?.text.flatMap { UTCInstant($0) },
                 until: entry["until"]?.text.flatMap { UTCInstant($0) },
                 untilUptime: clock.uptime.advanced(by: min(.seconds(remaining), Self.longest)))
-            if !lock.isOver(clock) { locks[scope] = lock }
+            if lock.isOver(clock) { over.append(lock) } else { locks[scope] = lock }
         }
+        return over
     }
 }

@@ -32,7 +32,9 @@ actor LockDesk {
     func restore() async {
         if let bytes = try? await state.value(key: Self.storageKey), let stored = try? JSONValue(parsing: bytes) {
             let now = clock.forLighting()
-            view.change { $0.restore(stored, clock: now) }
+            let over = view.change { $0.restore(stored, clock: now) }
+            // Whoever counts on a lock hears of its end, also when the gateway was off at that moment.
+            if !over.isEmpty { await settle(over.map { tell($0, locked: false, by: "time") }) }
         }
         for lock in view.all { log.notice("locked: \(lock.detail)") }
         await hold()
@@ -61,8 +63,11 @@ actor LockDesk {
     func expire() async {
         guard !view.read(\.isEmpty) else { return }
         let now = clock.forLighting()
-        let over = view.change { $0.expire(now) }
-        guard !over.isEmpty else { return }
+        let (over, isChanged) = view.change { $0.expire(now) }
+        guard !over.isEmpty else {
+            if isChanged { await store() }
+            return
+        }
         await settle(over.map { tell($0, locked: false, by: "time") })
     }
 

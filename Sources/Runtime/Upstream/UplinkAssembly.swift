@@ -31,7 +31,7 @@ enum UplinkAssembly {
     ) throws -> UplinkSettings {
         var acceptsCommands = true
         if case .none = uplink.commands { acceptsCommands = false }
-        return UplinkSettings(
+        var settings = UplinkSettings(
             name: uplink.name, gateway: gateway, type: uplink.kind.rawValue, url: uplink.url.description,
             topic: uplink.topic,
             ca: try authorities(of: uplink, stateDirectory: stateDirectory), certificate: uplink.certificate,
@@ -39,6 +39,18 @@ enum UplinkAssembly {
             password: try uplink.password.map { try SecretReader.text($0) }, version: uplink.version.rawValue,
             requireSubscriber: uplink.requireSubscriber, inFlight: uplink.inFlight, clientID: uplink.clientID,
             acceptsCommands: acceptsCommands, will: will)
+        if let http = uplink.http {
+            settings.token = try http.token.map { try SecretReader.text($0) }
+            settings.compresses = http.compresses
+            settings.isSingleURL = http.isSingleURL
+            settings.timeout = http.timeout
+        }
+        if let file = uplink.file {
+            settings.path = file.path
+            settings.rotation = file.rotation
+            settings.keptFiles = file.kept
+        }
+        return settings
     }
 
     /// The library takes one file; several authorities, as during a roll-over, are put together.

@@ -40,8 +40,13 @@ actor UplinkPump {
     private var openParts: [UInt64: Int] = [:]
     private var acknowledged: [UInt64] = []
     private var acknowledgementTimer: Task<Void, Never>?
-    /// Messages of batches fetched and not handed over yet, oldest first.
+    /// Batches fetched and not encoded yet, oldest last: one is when those before it are handed over, so that only few messages, which
+    /// are large, exist at a time.
+    private var fetched: [Batch] = []
+    /// Messages of the batch encoded last that are not handed over yet.
     private var waiting: [EncodedMessage] = []
+    /// Rises when everything begins again at the first batch that is not acknowledged.
+    private var beginning = 0
     /// Something may be sent now: new work, room in the window, or a connection.
     private let kick: AsyncStream<Void>.Continuation
     private let kicks: AsyncStream<Void>
@@ -102,7 +107,7 @@ actor UplinkPump {
     func drain(within limit: Duration) async {
         let deadline = ContinuousClock.now + limit
         while isConnected, ContinuousClock.now < deadline {
-            if waiting.isEmpty, outstanding.isEmpty,
+            if waiting.isEmpty, fetched.isEmpty, outstanding.isEmpty,
                 (try? await outbox.next(for: name, after: position, limit: 1))?.isEmpty == true
             {
                 return
@@ -126,29 +131,30 @@ actor UplinkPump {
     private func sendAll() async throws(StorageError) {
         while isConnected {
             if waiting.isEmpty {
-                let before = position
-                let batches = try await outbox.next(for: name, after: position, limit: Self.fetchLimit)
-                // A reconnection meanwhile starts from the beginning; what was fetched belongs to the old one.
-                guard before == position, isConnected, !batches.isEmpty else {
-                    if before != position, isConnected { continue }
-                    return
+                if fetched.isEmpty {
+                    // A reconnection meanwhile starts from the beginning; what was fetched belongs to the old one.
+                    let before = beginning
+                    let batches = try await outbox.next(for: name, after: position, limit: Self.fetchLimit)
+                    guard before == beginning else { continue }
+                    guard isConnected, !batches.isEmpty else { return }
+                    for batch in batches { position.advance(past: batch) }
+                    fetched = batches.reversed()
                 }
+                let before = beginning
                 let context = await makeContext()
-                guard before == position, isConnected else { continue }
-                for batch in batches {
-                    position.advance(past: batch)
-                    let messages = encoding.encode(batch: batch, context: context)
-                    if messages.isEmpty {
-                        // Nothing in it is for this uplink.
-                        note(acknowledged: batch.sequence)
-                        continue
-                    }
-                    if messages.count > 1 {
-                        try await outbox.recordCut(uplink: name, sequence: batch.sequence, parts: messages.map(\.count))
-                    }
-                    openParts[batch.sequence] = messages.count
-                    waiting += messages
+                guard before == beginning, isConnected, let batch = fetched.popLast() else { continue }
+                let messages = encoding.encode(batch: batch, context: context)
+                if messages.isEmpty {
+                    // Nothing in it is for this uplink.
+                    note(acknowledged: batch.sequence)
+                    continue
                 }
+                if messages.count > 1 {
+                    try await outbox.recordCut(uplink: name, sequence: batch.sequence, parts: messages.map(\.count))
+                    guard before == beginning else { continue }
+                }
+                openParts[batch.sequence] = messages.count
+                waiting = messages
             }
             while let message = waiting.first {
                 nextToken += 1
@@ -221,7 +227,9 @@ actor UplinkPump {
 
     /// From the first batch that is not acknowledged.
     private func restart() {
+        beginning += 1
         position = .start
+        fetched = []
         waiting = []
         outstanding = [:]
         openParts = [:]

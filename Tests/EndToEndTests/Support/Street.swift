@@ -148,6 +148,15 @@ final class Street: Sendable {
         try await field.control("bus lamps frames").split(separator: " ").map(String.init)
     }
 
+    /// Somebody's remote control sends a level; returns when it was on the line, for it waits until the line is free.
+    func remoteControl(_ frame: String) async throws {
+        let before = try await frames().count { $0 == frame }
+        try await field.control("bus lamps send \(frame)")
+        try await eventually("\(frame) of a remote control was on the line") {
+            try await frames().count { $0 == frame } > before
+        }
+    }
+
     /// The levels sent to one short address so far; DAPC levels as they are, other level commands as 1000 and their number.
     func sent(to address: Int) async throws -> [Int] {
         try await frames().compactMap { frame in

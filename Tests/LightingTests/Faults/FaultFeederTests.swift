@@ -85,6 +85,29 @@ struct FaultFeederTests {
         #expect(street.told.first.map { Set($0.affected) } == Set(Street.names))
     }
 
+    /// The alarm was told by the last run, and supply came back before this one began: nothing here ever saw it off.
+    @Test(arguments: [false, true])
+    func `a dead feeder of the last run ends when its meter or a lamp says otherwise`(isSilence: Bool) throws {
+        var street = Street()
+        street.order(100)
+        street.run(.seconds(1800))
+        if isSilence { street.lineIsWhole = false } else { street.mains(false) }
+        street.run(.seconds(1200))
+        #expect(street.words == ["+feeder_dead f1"])
+        let clock = LightingClock(utc: UTCInstant(seconds: 0), uptime: street.now, isTrusted: false)
+        let stored = street.monitor.stored(clock)
+        street.lineIsWhole = true
+        street.mains(true)
+        street.monitor = Street().monitor
+        #expect(street.monitor.restore(stored, clock: clock) == [])
+        #expect(street.monitor.active.map(\.kind) == [.feederDead])
+        street.order(100)
+        street.run(.seconds(300))
+        #expect(street.monitor.active.isEmpty)
+        #expect(street.words.contains("-feeder_dead f1"))
+        #expect(!street.words.dropFirst().contains("+feeder_dead f1"))
+    }
+
     @Test func `lamps that all fall silent are one alarm, although the meter has voltage`() throws {
         var street = Street()
         street.order(100)

@@ -6,7 +6,7 @@ import Testing
 @testable import DALIDriver
 
 /// The engine on a scripted interface in virtual time.
-final class Bench {
+final class Bench: EngineField {
     let clock = VirtualClock()
     let outlet = RecordingOutlet()
     let interface: ScriptedInterface
@@ -65,37 +65,6 @@ final class Bench {
             if next > clock.now { clock.advance(to: min(next, end)) }
         }
         return true
-    }
-
-    final class Answer {
-        var done: DriverCommandDone?
-        var at: BootInstant?
-    }
-
-    func submit(
-        _ device: UInt32, action: String = "set", point: LampPoint = .level, value: Value? = nil,
-        priority: DriverPriority = .person, fade: UInt64 = 0, deadline: Duration? = nil
-    ) -> Answer {
-        var command = DriverCommand()
-        command.device = device
-        command.action = action
-        command.point = UInt32(Configuration.points.firstIndex(of: point) ?? 0)
-        if let value { command.value = DriverValue(value) }
-        command.priority = priority
-        command.fadeMs = fade
-        if let deadline { command.deadlineBootNs = UInt64(clock.now.advanced(by: deadline).nanoseconds) }
-        let answer = Answer()
-        engine.submit(command) { [clock] in
-            answer.done = $0
-            answer.at = clock.now
-        }
-        return answer
-    }
-
-    /// Samples of one point of one device, in order.
-    func samples(_ device: UInt32, _ point: LampPoint) -> [Sample] {
-        let index = Configuration.points.firstIndex(of: point)
-        return outlet.all.samples.filter { $0.device == device && $0.sample.point == index }.map(\.sample)
     }
 }
 

@@ -14,29 +14,49 @@ final class FaultStreet {
     static let reading: Duration = .seconds(10)
     static let feeder = "feeder-a"
     static let suspect = "lamp-03"
-    static let suspectIndex: UInt32 = 2
+    /// Shares the suspect's address where there is one.
+    static let twin = "twin"
 
     let field: SimulatedBus
     private(set) var monitor: FaultMonitor
     private(set) var told: [FaultChange] = []
-    /// Of the feeder, besides that of its lamps, in W.
-    var foreignLoad = 0.0
     private(set) var isEnergized = true
+    /// As the cabinet says; nil: the feeder has no contactor.
+    private var contactor: Bool?
     private var heardSamples = 0
     private var heardStates = 0
     private var nextReading: BootInstant
     private var toldUnpowered: [[UInt32]] = []
 
-    /// - Parameter isMetered: the lamps' gear tells its own power and starts.
-    init(isMetered: Bool, seed: UInt64 = 7) throws {
-        let lamps = SimulatedBus.lamps(4) { $1.isD4i = isMetered }
+    /// - Parameters:
+    ///   - isMetered: the lamps' gear tells its own power and starts.
+    ///   - hasContactor: a contactor switches the feeder, and says whether it is on.
+    ///   - hasTwin: another gear has the suspect's short address.
+    ///   - suspectAs: how the suspect is made.
+    init(
+        isMetered: Bool = false, hasContactor: Bool = false, hasTwin: Bool = false,
+        suspectAs traits: Set<GearPersonality> = [], seed: UInt64 = 7
+    ) throws {
+        let lamps = SimulatedBus.lamps(4) {
+            $1.isD4i = isMetered
+            if $1.name == Self.suspect { $1.personality = traits }
+        }
+        let place = lamps.first { $0.name == Self.suspect }?.shortAddress
+        // It draws next to nothing: what it does to its brother's answers is the question, not what it costs.
+        let others = hasTwin ? [GearDescription(name: Self.twin, shortAddress: place, ratedPower: 0.5)] : []
+        contactor = hasContactor ? true : nil
         field = SimulatedBus(
-            gear: lamps, seed: seed, interval: UInt64(Self.poll.components.seconds * 1000),
+            gear: lamps + others, seed: seed, interval: UInt64(Self.poll.components.seconds * 1000),
             profilePoints: Configuration.points.map(\.rawValue) + (isMetered ? ["active_power", "lamp_starts"] : []))
         let power = LampPower(rated: ExactDecimal(42))
         monitor = FaultMonitor(
             lamps: lamps.map { FaultLamp(name: $0.name, bus: "lamps", power: power) },
-            feeders: [FaultFeeder(name: Self.feeder, meter: "meter", lamps: lamps.map(\.name))])
+            feeders: [
+                FaultFeeder(
+                    name: Self.feeder, meter: "meter",
+                    contactor: hasContactor ? FaultFeeder.Contactor(device: "cabinet", point: "contactor") : nil,
+                    lamps: lamps.map(\.name))
+            ])
         nextReading = field.clock.now
         names = lamps.map(\.name)
         points =
@@ -49,6 +69,8 @@ final class FaultStreet {
     private let points: [(name: String, unit: String)]
 
     var now: BootInstant { field.clock.now }
+    /// What the suspect draws now, W.
+    var suspectPower: Double { field.gear(Self.suspect).power(at: now) }
     /// `+lamp_failure lamp-03`.
     var words: [String] {
         told.map { change in
@@ -66,6 +88,12 @@ final class FaultStreet {
             monitor.commanded(lamp: name, percent: ExactDecimal(Int64(percent)), fade: nil, at: now)
             _ = field.submit(UInt32(index), value: .number(ExactDecimal(Int64(percent))), priority: .schedule)
         }
+    }
+
+    /// The contactor is told to go on or off; it does, unless its contacts are welded or its coil is broken.
+    func turnContactor(_ on: Bool, follows: Bool = true) {
+        contactor = on
+        if follows { energize(on) }
     }
 
     func trouble(_ trait: GearPersonality, _ on: Bool = true) {
@@ -118,7 +146,7 @@ final class FaultStreet {
     private func readMeter() {
         guard now >= nextReading else { return }
         nextReading = now.advanced(by: Self.reading)
-        let power = isEnergized ? field.bus.power(at: now) + foreignLoad : 0
+        let power = isEnergized ? field.bus.power(at: now) : 0
         let values =
             [("active_power", ExactDecimal(Int64(power * 10)).scaled(byPowerOfTen: -1), "W")]
             + ["L1", "L2", "L3"].map { ("voltage.\($0)", ExactDecimal(isEnergized ? 230 : 0), "V") }
@@ -127,6 +155,10 @@ final class FaultStreet {
                 feeder: FeederObservation(
                     device: "meter", point: point, value: .number(value), unit: Unit(symbol: unit), at: now))
         }
+        guard let contactor else { return }
+        monitor.observe(
+            feeder: FeederObservation(
+                device: "cabinet", point: "contactor", value: .flag(contactor), unit: nil, at: now))
     }
 
     private func tellPower() {

@@ -8,7 +8,7 @@ import Testing
 
 /// The real engine and the real framing of an interface on the field simulator's interface, bus, gear and sensors: in process
 /// and in virtual time, so that a night takes seconds.
-final class SimulatedBus {
+final class SimulatedBus: EngineField {
     let clock = VirtualClock()
     let outlet = RecordingOutlet()
     let bus: LampBus
@@ -125,32 +125,6 @@ final class SimulatedBus {
 
     // MARK: What a runtime would send
 
-    final class Answer {
-        var done: DriverCommandDone?
-        var at: BootInstant?
-    }
-
-    /// A command to the device with this index.
-    func submit(
-        _ device: UInt32, action: String = "set", point: LampPoint = .level, value: Value? = nil,
-        priority: DriverPriority = .person, fade: UInt64 = 0, deadline: Duration? = nil
-    ) -> Answer {
-        var command = DriverCommand()
-        command.device = device
-        command.action = action
-        command.point = UInt32(Configuration.points.firstIndex(of: point) ?? 0)
-        if let value { command.value = DriverValue(value) }
-        command.priority = priority
-        command.fadeMs = fade
-        if let deadline { command.deadlineBootNs = UInt64(clock.now.advanced(by: deadline).nanoseconds) }
-        let answer = Answer()
-        engine.submit(command) { [clock] in
-            answer.done = $0
-            answer.at = clock.now
-        }
-        return answer
-    }
-
     /// Begins a task; its steps and its end come to the outlet under this request.
     @discardableResult
     func begin(_ name: String, _ arguments: DriverNode = Configuration.map([:] as [String: String])) -> UInt64 {
@@ -171,12 +145,6 @@ final class SimulatedBus {
         var done: DriverTaskDone? { outlet.all.tasksDone.first { $0.request == request } }
         run(atMost: limit) { done != nil }
         return done
-    }
-
-    /// Samples of one point of one device, in order.
-    func samples(_ device: UInt32, _ point: LampPoint) -> [Sample] {
-        let index = Configuration.points.firstIndex(of: point)
-        return outlet.all.samples.filter { $0.device == device && $0.sample.point == index }.map(\.sample)
     }
 
     // MARK: What is on the bus

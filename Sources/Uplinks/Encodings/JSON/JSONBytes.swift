@@ -17,8 +17,14 @@ struct JSONBytes: ~Copyable {
     /// A copy.
     var bytes: [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
 
+    /// Lets `body` read what is written so far.
+    borrowing func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        body(UnsafeBufferPointer(start: start, count: count))
+    }
+
+    /// Makes room for so many bytes more.
     @inline(__always)
-    private mutating func reserve(_ more: Int) {
+    mutating func reserve(_ more: Int) {
         if capacity - count < more { grow(by: more) }
     }
 
@@ -31,6 +37,9 @@ struct JSONBytes: ~Copyable {
         (start, capacity) = (moved, larger)
     }
 
+    // Inlined, all three: with the length known where they are called, most texts of the program become one or two stores.
+
+    @inline(__always)
     mutating func append(_ byte: UInt8) {
         reserve(1)
         start[count] = byte
@@ -38,32 +47,36 @@ struct JSONBytes: ~Copyable {
     }
 
     /// Text that stands in the program.
+    @inline(__always)
     mutating func append(_ text: StaticString) {
         let length = text.utf8CodeUnitCount
         reserve(length)
-        (start + count).initialize(from: text.utf8Start, count: length)
+        (start + count).update(from: text.utf8Start, count: length)
         count += length
     }
 
+    @inline(__always)
     mutating func append(_ bytes: [UInt8]) {
         reserve(bytes.count)
         bytes.withUnsafeBufferPointer { source in
             guard let from = source.baseAddress else { return }
-            (start + count).initialize(from: from, count: source.count)
+            (start + count).update(from: from, count: source.count)
         }
         count += bytes.count
     }
 
     /// Text that needs no escape.
+    @inline(__always)
     mutating func append(plain text: String) {
-        var text = text
-        let length = text.utf8.count
+        let utf8 = text.utf8
+        let length = utf8.count
         reserve(length)
         let target = start + count
-        text.withUTF8 { source in
-            guard let from = source.baseAddress else { return }
-            target.initialize(from: from, count: source.count)
+        // Every text of Swift's own has its bytes in one piece: no copy of it is made or held.
+        let isWritten: Void? = utf8.withContiguousStorageIfAvailable { source in
+            if let from = source.baseAddress { target.update(from: from, count: source.count) }
         }
+        guard isWritten != nil else { return append(Array(utf8)) }
         count += length
     }
 

@@ -1,26 +1,36 @@
 import Telemetry
 
 extension JSONEncoding {
+    /// What a reading takes beside its names, about: keys, punctuation, n, time, number and quality.
+    private static let usualBytes = 112
+
     func encode(_ readings: [Reading], of batch: Batch, context: EncodingContext) -> [EncodedMessage] {
         let chosen = context.devices.map { devices in readings.filter { devices.contains($0.device) } } ?? readings
-        guard !chosen.isEmpty else { return [] }
-        var times = TimeNames(chosen.lazy.map(\.acquired), boot: batch.boot, context: context)
-        var items = EncodedItems()
-        items.reserve(chosen.count)
-        var json = JSONBytes(reserving: chosen.count * 192)
-        for reading in chosen {
-            items.begin(at: json.count)
-            let timeLength = append(reading, times.member(for: reading.acquired), to: &json)
-            items.end(at: json.count, timeLength: timeLength)
-            json.append(UInt8(ascii: ","))
+        guard let first = chosen.first else { return [] }
+        let room = chosen.count * (Self.usualBytes + first.identity.nameBytes)
+        // Field by field where they stand: copies of the readings would cost as much as writing them.
+        return chosen.withUnsafeBufferPointer { rows in
+            var times = TimeNames(rows.indices.lazy.map { rows[$0].acquired }, boot: batch.boot, context: context)
+            var items = EncodedItems()
+            items.reserve(rows.count)
+            var json = JSONBytes(reserving: room)
+            for row in rows.indices {
+                items.begin(at: json.count)
+                times.name(rows[row].acquired)
+                append(rows[row], times.text, to: &json)
+                items.end(at: json.count, timeLength: times.text.count)
+                json.append(UInt8(ascii: ","))
+            }
+            return json.withBytes { text in
+                messages(
+                    items, in: UnsafeBufferPointer(rebasing: text.dropLast()), named: "readings", of: batch,
+                    clock: times.quality, context: context)
+            }
         }
-        items.text = json.bytes
-        items.text.removeLast()
-        return messages(items, named: "readings", of: batch, clock: times.quality, context: context)
     }
 
-    /// - Returns: the length of its time, which is cut by its bound and not by what it happens to be.
-    private func append(_ reading: Reading, _ time: [UInt8], to json: inout JSONBytes) -> Int {
+    @inline(__always)
+    private func append(_ reading: Reading, _ time: [UInt8], to json: inout JSONBytes) {
         let identity = reading.identity
         if identity.isPlainText {
             json.append("{\"device\":\"")
@@ -72,9 +82,9 @@ extension JSONEncoding {
         }
         if !reading.isPlain { appendExtra(reading, to: &json) }
         json.append(UInt8(ascii: "}"))
-        return time.count
     }
 
+    @inline(never)
     private func appendExtra(_ reading: Reading, to json: inout JSONBytes) {
         if let period = reading.period {
             json.append(",\"period\":{\"start\":\"")
@@ -108,8 +118,8 @@ extension JSONEncoding {
         for event in chosen {
             items.begin()
             items.text.append(UInt8(ascii: "{"))
-            let time = times.member(for: event.occurred)
-            items.text += time
+            times.name(event.occurred)
+            items.text += times.text
             var json = JSONWriter(reserving: 256)
             json.member("kind", .string(event.kind))
             if !event.id.isEmpty { json.member("id", .string(event.id)) }
@@ -120,7 +130,7 @@ extension JSONEncoding {
             json.member("detail", event.detail)
             items.text += json.bytes
             items.text.append(UInt8(ascii: "}"))
-            items.end(timeLength: time.count)
+            items.end(timeLength: times.text.count)
         }
         return messages(items, named: "events", of: batch, clock: times.quality, context: context)
     }
@@ -137,8 +147,8 @@ extension JSONEncoding {
         for result in chosen {
             items.begin()
             items.text.append(UInt8(ascii: "{"))
-            let time = times.member(for: result.finished)
-            items.text += time
+            times.name(result.finished)
+            items.text += times.text
             var json = JSONWriter(reserving: 256)
             json.member("id", .string(result.id))
             json.member("device", .string(result.device))
@@ -156,7 +166,7 @@ extension JSONEncoding {
                 }
             }
             items.text.append(UInt8(ascii: "}"))
-            items.end(timeLength: time.count)
+            items.end(timeLength: times.text.count)
             responses.append(CommandResponse(id: result.id, payload: items.lastItem))
         }
         return messages(

@@ -17,7 +17,7 @@ struct EncodedItems {
         bounds.reserveCapacity(count)
     }
 
-    /// For items that are written elsewhere and become ``text`` as a whole: one begins at this offset.
+    /// For items that are written elsewhere: one begins at this offset there.
     mutating func begin(at offset: Int) { starts.append(offset) }
 
     mutating func end(at offset: Int, timeLength: Int) {
@@ -52,9 +52,9 @@ struct EncodedItems {
     /// What comes before and after the items: names of 64 characters at most, and numbers.
     private var headBound: Int { 1024 }
 
-    func slice(_ range: Range<Int>) -> ArraySlice<UInt8> {
-        let end = range.upperBound == starts.count ? text.count : starts[range.upperBound] - 1
-        return text[starts[range.lowerBound]..<end]
+    /// Where a range of items stands in a text of this length.
+    func place(_ range: Range<Int>, length: Int) -> Range<Int> {
+        starts[range.lowerBound]..<(range.upperBound == starts.count ? length : starts[range.upperBound] - 1)
     }
 }
 
@@ -63,6 +63,16 @@ extension JSONEncoding {
     func messages(
         _ items: EncodedItems, named list: String, of batch: Batch, clock: ClockQuality, context: EncodingContext,
         responses: [CommandResponse] = []
+    ) -> [EncodedMessage] {
+        items.text.withUnsafeBufferPointer { text in
+            messages(items, in: text, named: list, of: batch, clock: clock, context: context, responses: responses)
+        }
+    }
+
+    /// - Parameter text: the items' own, wherever it was written.
+    func messages(
+        _ items: EncodedItems, in text: UnsafeBufferPointer<UInt8>, named list: String, of batch: Batch,
+        clock: ClockQuality, context: EncodingContext, responses: [CommandResponse] = []
     ) -> [EncodedMessage] {
         let cuts = items.cuts()
         return cuts.enumerated().map { index, range in
@@ -80,7 +90,7 @@ extension JSONEncoding {
             if clock != .synchronised { head.member("clock", .string(clock.name)) }
             if clock == .unsynchronised { head.member("boot", .string(batch.boot)) }
             head.key(list)
-            let slice = items.slice(range)
+            let slice = text[items.place(range, length: text.count)]
             var payload: [UInt8] = []
             payload.reserveCapacity(head.bytes.count + slice.count + 3)
             payload += head.bytes
@@ -101,7 +111,8 @@ struct TimeNames {
     private var runs: [(instant: BootInstant, resolved: ResolvedTime)] = []
     private var next = 0
     private var current: BootInstant?
-    private var text: [UInt8] = []
+    /// `"time":"...",` or, while the clock is not trusted, `"uptime":...,` of the moment named last.
+    private(set) var text: [UInt8] = []
     /// The worst quality among them: it holds for the whole message.
     let quality: ClockQuality
 
@@ -117,9 +128,9 @@ struct TimeNames {
         quality = worst
     }
 
-    /// `"time":"...",` or, while the clock is not trusted, `"uptime":...,`. To be asked in the order of the moments given.
-    mutating func member(for instant: BootInstant) -> [UInt8] {
-        if current == instant { return text }
+    /// Puts this moment into ``text``. To be called in the order of the moments given.
+    mutating func name(_ instant: BootInstant) {
+        if current == instant { return }
         current = instant
         text.removeAll(keepingCapacity: true)
         let utc = runs[next].resolved.utc
@@ -133,7 +144,6 @@ struct TimeNames {
             text += ExactDecimal(mantissa: instant.nanoseconds / 1_000_000, exponent: -3).description.utf8
             text.append(UInt8(ascii: ","))
         }
-        return text
     }
 }
 

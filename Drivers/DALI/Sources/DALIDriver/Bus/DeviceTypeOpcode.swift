@@ -15,6 +15,18 @@ public struct DeviceTypeOpcode: Sendable, Hashable {
         isQuery = query
     }
 
+    /// Opcodes from here on are those of the device types.
+    static let lowest: UInt8 = 0xE0
+
+    /// Commands of a device type that have a name here.
+    static func all(type: UInt8) -> [DeviceTypeOpcode] {
+        (LED.all + Colour.all).filter { $0.type == type } + [queryExtendedVersion(type: type)]
+    }
+
+    static func known(type: UInt8, _ opcode: UInt8) -> DeviceTypeOpcode? {
+        all(type: type).first { $0.rawValue == opcode }
+    }
+
     /// QUERY EXTENDED VERSION NUMBER: of any device type.
     public static func queryExtendedVersion(type: UInt8) -> DeviceTypeOpcode {
         DeviceTypeOpcode(type, 0xFF, "QUERY EXTENDED VERSION NUMBER", query: true)

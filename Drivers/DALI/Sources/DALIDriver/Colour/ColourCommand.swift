@@ -9,8 +9,6 @@ struct ColourCommand: GearRun {
     static let look: Duration = .milliseconds(500)
     /// A colour that stays the same over so many looks has arrived.
     static let looksUntilStill = 3
-    /// For a command without a deadline: the longest standard fade of 90.5 s and its settling.
-    static let longestWithoutDeadline: Duration = .seconds(120)
     /// Gear rounds between its own steps and mirek.
     static let tolerance = 1
     /// A frame that the interface refuses is tried again.
@@ -54,16 +52,8 @@ struct ColourCommand: GearRun {
         }
         self.mirek = mirek
         wanted = kelvin
-        priority =
-            switch command.priority {
-            case .schedule: .automatic
-            case .polling: .polling
-            case .person, .unspecified, .UNRECOGNIZED: .user
-            }
-        deadline =
-            command.deadlineBootNs == 0
-            ? now.advanced(by: Self.longestWithoutDeadline)
-            : BootInstant(nanoseconds: Int64(clamping: command.deadlineBootNs))
+        priority = command.framePriority
+        deadline = command.deadline(from: now)
     }
 
     mutating func next(_ gear: Gear, at now: BootInstant) -> GearStep {

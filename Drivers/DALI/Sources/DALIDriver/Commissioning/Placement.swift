@@ -47,10 +47,17 @@ struct Placement {
     /// The file and what was remembered.
     private mutating func placeKnown() {
         for gear in found {
-            guard let signature = gear.signature else { continue }
-            if let lamp = lamps.first(where: { $0.expected == signature }) {
-                put(gear, at: lamp.address)
+            guard let signature = gear.signature,
+                let lamp = lamps.first(where: { $0.expected == signature })
+            else { continue }
+            // Cloned numbers exist. The first of them gets the lamp's place; the others are treated as strangers.
+            guard !taken.contains(lamp.address) else {
+                problems.append(
+                    "\(lamp.name): more than one gear on the bus says that it is \(signature), also the one found at short "
+                        + "address \(gear.address): look which is the lamp with `candela lamp identify`")
+                continue
             }
+            put(gear, at: lamp.address)
         }
         for gear in found where targets[gear.address] == nil {
             guard let signature = gear.signature, let address = table.address(of: signature), !taken.contains(address),
@@ -112,8 +119,10 @@ struct Placement {
 
     /// Moves in an order in which no two gear share an address if that can be had: a ring goes over a free address. On a full bus
     /// a ring stays as it is; gear is chosen by its random address, so it still ends well.
+    ///
+    /// A move to a place that its gear never leaves is left out: no detour would ever free it.
     static func ordered(_ wanted: [Move], occupied: Set<UInt8>) -> [Move] {
-        var rest = wanted
+        var rest = movable(wanted, occupied: occupied)
         var occupied = occupied
         var moves: [Move] = []
         while !rest.isEmpty {
@@ -134,5 +143,17 @@ struct Placement {
             }
         }
         return moves
+    }
+
+    /// Those whose place is free or becomes free, each place wanted once.
+    private static func movable(_ wanted: [Move], occupied: Set<UInt8>) -> [Move] {
+        var places: Set<UInt8> = []
+        var rest = wanted.filter { places.insert($0.to).inserted }
+        while true {
+            let leaving = Set(rest.map(\.from))
+            let free = rest.filter { !occupied.contains($0.to) || leaving.contains($0.to) }
+            if free.count == rest.count { return rest }
+            rest = free
+        }
     }
 }

@@ -10,6 +10,7 @@ extension BusEngine {
         }
         greeting = ""
         linkFailures = 0
+        refusals = 0
         portDetail = "\(channel.summary): open, interface not greeted yet"
     }
 
@@ -53,11 +54,16 @@ extension BusEngine {
     func judge(_ outcome: DALIOutcome, at now: BootInstant) {
         guard case .error(let failure) = outcome else {
             linkFailures = 0
+            refusals = 0
             return
         }
         switch failure {
         case .busDown(let fault): noteBus(fault, at: now)
         case .portLost(let sentence): disconnect(sentence, at: now)
+        case .rejected(let reason) where reason != InterfacePatience.stuckBuffer:
+            // It answers, so it is there: a full buffer or a macro of its own passes.
+            refusals += 1
+            if refusals >= Self.refusalsUntilReopen { disconnect(failure.description, at: now) }
         case .rejected, .noAnswerFromInterface:
             linkFailures += 1
             if linkFailures >= Self.linkFailuresUntilReopen { disconnect(failure.description, at: now) }
@@ -123,22 +129,16 @@ extension BusEngine {
 
     private func note(_ record: DALIConnection.Record) {
         hear(record)
-        frameLog.append(record, at: world.now())
+        let text = frameLog.append(record, at: world.now())
         guard isTracing else { return }
-        let (sent, bytes, text): (Bool, [UInt8], String) =
-            switch record {
-            case .sent(let frame): (true, frame.bytes, frame.description)
-            case .outcome(let request, let outcome): (false, outcome.bytes, outcome.text(request))
-            case .event(let event): (false, event.bytes, event.text)
-            }
+        let isSent = if case .sent = record { true } else { false }
         outlet.traceRecord(
-            DriverTraceRecord(bootNanoseconds: world.now().nanoseconds, sent: sent, bytes: bytes, text: text))
+            DriverTraceRecord(
+                bootNanoseconds: world.now().nanoseconds, sent: isSent, bytes: record.bytes, text: text))
     }
 }
 
 extension DALIOutcome {
-    fileprivate var bytes: [UInt8] { if case .reply(let value) = self { [value] } else { [] } }
-
     func text(_ request: DALIRequest) -> String {
         switch self {
         case .none: request.expectsReply ? "no answer" : "sent"
@@ -150,14 +150,6 @@ extension DALIOutcome {
 }
 
 extension DALIEvent {
-    fileprivate var bytes: [UInt8] {
-        switch self {
-        case .foreignFrame(let frame): frame.bytes
-        case .backward(let value): [value]
-        default: []
-        }
-    }
-
     var text: String {
         switch self {
         case .foreignFrame(let frame): "another controller: \(frame)"

@@ -44,9 +44,8 @@ extension BusEngine {
         let deadline =
             query.deadlineBootNs == 0
             ? BootInstant(nanoseconds: .max) : BootInstant(nanoseconds: Int64(clamping: query.deadlineBootNs))
-        let poll = GearPoll(priority: .user, isComplete: true)
-        jobs.append(
-            Job(position: position, work: .query(poll, wanted: query.points, deadline: deadline, completion)))
+        let run = LampQuery(query.points, of: gear[position], mayWrite: configuration?.isReadOnly != true)
+        jobs.append(Job(position: position, work: .query(run, deadline: deadline, completion)))
     }
 
     /// - Parameter unsent: also those that wait for their turn. A step up counts from where they lead.
@@ -72,14 +71,15 @@ extension BusEngine {
 
     /// One exchange of the job that goes first.
     ///
+    /// - Parameter mayReadBack: false: what a schedule sent is not looked at yet.
     /// - Returns: nil when something was done; otherwise when the next job has something to do (never: the far future).
-    func runJob(_ connection: DALIConnection, at now: BootInstant) -> BootInstant? {
+    func runJob(_ connection: DALIConnection, at now: BootInstant, mayReadBack: Bool) -> BootInstant? {
         var earliest = BootInstant(nanoseconds: .max)
         // Equal ranks keep their order: sort is stable by position in the list.
         let order = jobs.indices.sorted { (jobs[$0].rank, $0) < (jobs[$1].rank, $1) }
-        for index in order {
+        for index in order where mayReadBack || jobs[index].rank <= Job.lastBeforeReadBacks {
             let position = jobs[index].position
-            switch jobs[index].next(gear[position], at: now) {
+            switch jobs[index].next(gear[position], registerUses: registerUses, at: now) {
             case .wait(let until): earliest = min(earliest, until)
             case .finished:
                 let job = jobs.remove(at: index)
@@ -101,10 +101,10 @@ extension BusEngine {
                         continue
                     }
                 }
-                let outcome = exchange(requests, on: connection)
+                let outcomes = exchangeAll(requests, on: connection)
                 let ended = world.now()
-                jobs[index].received(outcome, gear: &gear[position], at: ended)
-                judge(outcome, at: ended)
+                jobs[index].received(outcomes, gear: &gear[position], registerUses: registerUses, at: ended)
+                if let outcome = outcomes.last { judge(outcome, at: ended) }
                 reportState(position, at: ended)
                 return nil
             }
@@ -122,7 +122,7 @@ extension BusEngine {
         var ready: [Int: Int] = [:]
         for other in jobs.indices {
             let position = jobs[other].position
-            guard case .exchange = jobs[other].next(gear[position], at: now),
+            guard case .exchange = jobs[other].next(gear[position], registerUses: registerUses, at: now),
                 jobs[other].sharedFrame(gear[position]) == frame
             else { continue }
             ready[position] = other
@@ -138,7 +138,7 @@ extension BusEngine {
         let ended = world.now()
         for index in members {
             let position = jobs[index].position
-            jobs[index].received(outcome, gear: &gear[position], at: ended)
+            jobs[index].received([outcome], gear: &gear[position], registerUses: registerUses, at: ended)
         }
         judge(outcome, at: ended)
     }

@@ -39,6 +39,7 @@ extension BusEngine {
     private func finish(_ current: Polling, at now: BootInstant) {
         let position = current.position
         polling = nil
+        returning.remove(position)
         let samples = current.poll.samples
         if !samples.isEmpty { outlet.samples(device: gear[position].index, samples) }
         if let memory = gear[position].newMemory() {
@@ -64,7 +65,9 @@ extension BusEngine {
         } else {
             // It was silent until now: the others may be back as well.
             if probes.removeValue(forKey: position) != nil { askTheOthers(at: now) }
-            if gear[position].misses > 0 {
+            if current.poll.isCutShort {
+                scheduler.release(position, due: now.advanced(by: min(Self.secondLook, gear[position].interval)))
+            } else if gear[position].misses > 0 {
                 scheduler.release(position, due: now.advanced(by: min(Self.missRetry, gear[position].interval)))
             }
         }
@@ -148,6 +151,7 @@ extension BusEngine {
     func loseAll(_ sentence: String, at now: BootInstant) {
         polling = nil
         upkeep = nil
+        returning.removeAll()
         sensors?.lose(sentence, at: now)
         for position in gear.indices where !gear[position].isUnpowered {
             _ = gear[position].goOffline(sentence)

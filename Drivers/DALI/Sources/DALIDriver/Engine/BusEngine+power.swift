@@ -34,6 +34,7 @@ extension BusEngine {
             if polling?.position == position { polling = nil }
             if upkeep?.position == position { upkeep = nil }
             scheduler.hold(position)
+            returning.remove(position)
             let samples = gear[position].samples(bad: .notPowered, at: now)
             if !samples.isEmpty { outlet.samples(device: gear[position].index, samples) }
             reportState(position, at: now)
@@ -48,7 +49,10 @@ extension BusEngine {
             gear[position].regainPower()
             unpowered.remove(gear[position].index)
             probes[position] = nil
-            if scheduler.contains(position) { scheduler.release(position, due: now) }
+            if scheduler.contains(position) {
+                scheduler.release(position, due: now)
+                returning.insert(position)
+            }
             reportState(position, at: now)
         }
         darkFeeders.removeAll { feeder in !feeder.positions.contains { gear[$0].isUnpowered } }
@@ -85,6 +89,9 @@ extension BusEngine {
         let silent = gear.indices.filter { gear[$0].isOffline && !gear[$0].isUnpowered && scheduler.contains($0) }
         guard !silent.isEmpty else { return }
         lastCall = now
-        for position in silent { scheduler.release(position, due: now) }
+        for position in silent {
+            scheduler.release(position, due: now)
+            returning.insert(position)
+        }
     }
 }

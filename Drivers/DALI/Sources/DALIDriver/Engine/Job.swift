@@ -6,7 +6,7 @@ struct Job {
     enum Work {
         case command(LampCommand, (DriverCommandDone) -> Void)
         case colour(ColourCommand, (DriverCommandDone) -> Void)
-        case query(GearPoll, wanted: [UInt32], deadline: BootInstant, (DriverQueryDone) -> Void)
+        case query(LampQuery, deadline: BootInstant, (DriverQueryDone) -> Void)
     }
 
     /// Orders to the lamps of a group come one by one; so long the first waits for the others, so that one frame does for all.
@@ -23,16 +23,20 @@ struct Job {
         return command.order.request(gear, priority: command.priority).addressed(to: .broadcast)
     }
 
+    /// Rank of a person's read-back; behind it come those of schedules.
+    static let lastBeforeReadBacks = 8 + Int(FramePriority.user.rawValue)
+
     /// Who goes first: a person, then a schedule; what has not been sent before what is only to be read back.
     var rank: Int {
         switch work {
         case .command(let command, _): (command.isSent ? 8 : 0) + Int(command.priority.rawValue)
         case .colour(let command, _): (command.isSent ? 8 : 0) + Int(command.priority.rawValue)
-        case .query(let poll, _, _, _): 4 + Int(poll.priority.rawValue)
+        case .query(let query, _, _): 4 + Int(query.priority.rawValue)
         }
     }
 
-    mutating func next(_ gear: Gear, at now: BootInstant) -> GearStep {
+    /// - Parameter registerUses: how often anybody has set a data transfer register so far.
+    mutating func next(_ gear: Gear, registerUses: UInt64, at now: BootInstant) -> GearStep {
         switch work {
         case .command(var command, let completion):
             let step = command.next(gear, at: now)
@@ -42,15 +46,17 @@ struct Job {
             let step = command.next(gear, at: now)
             work = .colour(command, completion)
             return step
-        case .query(var poll, let wanted, let deadline, let completion):
+        case .query(var query, let deadline, let completion):
             if now >= deadline { return .finished }
-            let step = poll.next(gear, at: now)
-            work = .query(poll, wanted: wanted, deadline: deadline, completion)
+            let step = query.next(gear, registerUses: registerUses, at: now)
+            work = .query(query, deadline: deadline, completion)
             return step
         }
     }
 
-    mutating func received(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
+    /// - Parameter outcomes: of the exchange's frames in order; they end at the first that did not reach the bus.
+    mutating func received(_ outcomes: [DALIOutcome], gear: inout Gear, registerUses: UInt64, at now: BootInstant) {
+        let outcome = outcomes.last ?? .none
         switch work {
         case .command(var command, let completion):
             command.received(outcome, gear: &gear, at: now)
@@ -58,9 +64,9 @@ struct Job {
         case .colour(var command, let completion):
             command.received(outcome, gear: &gear, at: now)
             work = .colour(command, completion)
-        case .query(var poll, let wanted, let deadline, let completion):
-            poll.received(outcome, gear: &gear, at: now)
-            work = .query(poll, wanted: wanted, deadline: deadline, completion)
+        case .query(var query, let deadline, let completion):
+            query.received(outcomes, gear: &gear, registerUses: registerUses, at: now)
+            work = .query(query, deadline: deadline, completion)
         }
     }
 
@@ -73,11 +79,10 @@ struct Job {
         case .colour(var command, let completion):
             command.abandon(reason)
             completion(command.done)
-        case .query(let poll, let wanted, _, let completion):
+        case .query(let query, _, let completion):
             var done = DriverQueryDone()
-            let samples = poll.samples.filter { wanted.isEmpty || wanted.contains(UInt32($0.point)) }
-            done.samples = DriverSamples(device: gear.index, samples: samples)
-            done.failure = poll.failure ?? (samples.isEmpty ? (reason.isEmpty ? Self.late : reason) : "")
+            done.samples = DriverSamples(device: gear.index, samples: query.samples)
+            done.failure = query.failure ?? (query.samples.isEmpty ? (reason.isEmpty ? Self.late : reason) : "")
             completion(done)
         }
     }

@@ -54,8 +54,19 @@ public enum FadeTime {
         milliseconds.firstIndex(of: wanted).map { UInt8($0 + 1) }
     }
 
+    /// The time of the table that is nearest by ratio, for the steps of the table are ratios.
+    public static func nearest(milliseconds wanted: Int) -> (index: UInt8, milliseconds: Int) {
+        // Between two neighbours the limit is their geometric mean.
+        let wanted = min(max(0, wanted), 1_000_000)
+        let below = zip(milliseconds, milliseconds.dropFirst()).prefix { wanted * wanted > $0 * $1 }.count
+        return (UInt8(below + 1), milliseconds[below])
+    }
+
     /// For messages: `0.7 s, 1 s, 1.4 s ...`.
-    public static var list: String {
-        milliseconds.map { "\(ExactDecimal(mantissa: Int64($0), exponent: -3).normalized) s" }.joined(separator: ", ")
+    public static var list: String { milliseconds.map(seconds).joined(separator: ", ") }
+
+    /// For messages: `1.4 s`.
+    static func seconds(_ milliseconds: Int) -> String {
+        "\(ExactDecimal(mantissa: Int64(clamping: milliseconds), exponent: -3).normalized) s"
     }
 }

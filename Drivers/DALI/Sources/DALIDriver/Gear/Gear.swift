@@ -5,6 +5,10 @@ internal import Telemetry
 struct Gear {
     /// Polls without an answer until a gear counts as offline. One lost frame is noise, three are a fault.
     static let missesUntilOffline = 3
+    /// Answers that can be read until one that cannot is forgotten: a single one is noise.
+    static let strayCollisions = 3
+    /// The same for many: a new address is seen a few polls after it was given.
+    static let mostCollisions = 9
 
     struct Point {
         let kind: LampPoint
@@ -50,6 +54,9 @@ struct Gear {
     private(set) var requests: UInt64 = 0
     private(set) var failures: UInt64 = 0
     private(set) var lastAnswer: BootInstant?
+    /// Rises with each answer that nobody can read and falls with each that can be read: two gear at one address are sometimes
+    /// read, because they say the same at the same moment.
+    private var collisions = 0
 
     init(
         index: UInt32, name: String, address: ShortAddress, curve: ArcPowerCurve?, fade: UInt8?, points: [Point],
@@ -130,6 +137,8 @@ struct Gear {
         requests += 1
         misses = 0
         lastAnswer = now
+        collisions = max(0, collisions - 1)
+        if collisions > Self.strayCollisions { return tellCollision() }
         condition = .online
         detail = isStranger ? strangerText : ""
     }
@@ -157,12 +166,16 @@ struct Gear {
         return goOffline(sentence)
     }
 
-    /// Two gear answered at once: somebody is there, and nobody knows who.
+    /// Two gear answered at once: somebody is there, and nobody knows who. It is no failure to answer.
     mutating func collided(at now: BootInstant) {
         requests += 1
-        failures += 1
         misses = 0
         lastAnswer = now
+        collisions = min(Self.mostCollisions, collisions + Self.strayCollisions)
+        tellCollision()
+    }
+
+    private mutating func tellCollision() {
         condition = .failing
         detail = "\(address): two or more control gear answer at once; give each its own address"
     }

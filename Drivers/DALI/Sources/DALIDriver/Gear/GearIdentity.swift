@@ -25,9 +25,12 @@ struct GearIdentity: Sendable, Hashable, CustomStringConvertible {
         self.init(gtin: gtin, number: number)
     }
 
-    /// From the bytes of the bank, most significant first; nil when the maker left either of them blank (all ones).
+    /// From the bytes of the bank, most significant first; nil when the maker left either of them blank (all ones, or a number of
+    /// zeros): such gear cannot be told from its brothers.
     init?(gtin: [UInt8], number: [UInt8]) {
-        guard gtin.contains(where: { $0 != 0xFF }), number.contains(where: { $0 != 0xFF }) else { return nil }
+        guard gtin.contains(where: { $0 != 0xFF }), number.contains(where: { $0 != 0xFF }),
+            number.contains(where: { $0 != 0 })
+        else { return nil }
         func value(_ bytes: [UInt8]) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
         self.init(gtin: value(gtin), number: value(number))
     }

@@ -22,6 +22,8 @@ struct GearPoll: GearRun {
     /// The interface or the bus failed, not the gear.
     private(set) var linkFailure: DALIFailure?
     private(set) var wentOffline = false
+    /// Only its state was asked for, because it is just back; the rest is to be asked soon.
+    private(set) var isCutShort = false
 
     private var phase = Phase.status
     private var identification = GearIdentification()
@@ -39,10 +41,11 @@ struct GearPoll: GearRun {
         switch phase {
         case .status: return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
         case .identification:
-            // Back after an absence: its state first, for many may have come back at once. What is doubted is asked next time.
-            if isFresh && gear.curve != nil {
-                phase = isComplete || gear.isDue({ !$0.isOfStatus }, at: now) ? .level : .finished
-                return next(gear, at: now)
+            // Back after an absence: its state first, for many may have come back at once and wait for their level.
+            if isFresh && gear.curve != nil && !isComplete {
+                isCutShort = true
+                phase = .finished
+                return .finished
             }
             let knewCurve = gear.curve != nil && !gear.isCurveDoubted && !hasAskedCurve
             hasAskedCurve = hasAskedCurve || gear.curve == nil || gear.isCurveDoubted

@@ -33,12 +33,15 @@ struct GearUpkeep: Sendable {
     private(set) var answers = 0
 
     private var phase = Phase.identity
-    private var read = IdentityRead()
+    private var read: IdentityRead
+    /// How often anybody had set a transfer register when the last answer came.
+    private var uses: UInt64?
     private var settings: [GearSetting]
     private var attempts = 0
 
     init(_ gear: Gear, isReadOnly: Bool) {
         self.isReadOnly = isReadOnly
+        read = IdentityRead(gear.address)
         settings = GearSetting.all(for: gear)
     }
 
@@ -46,7 +49,7 @@ struct GearUpkeep: Sendable {
     mutating func next(_ gear: Gear, registerUses: UInt64) -> [DALIRequest]? {
         switch phase {
         case .identity:
-            if let requests = read.next(gear, registerUses: registerUses) { return requests }
+            if case .exchange(let requests) = read.next(isUndisturbed: registerUses == uses) { return requests }
             identity = read.result
             phase = .query
             return next(gear, registerUses: registerUses)
@@ -71,7 +74,8 @@ struct GearUpkeep: Sendable {
         for case .reply in outcomes { answers += 1 }
         switch phase {
         case .identity:
-            read.received(outcomes, registerUses: registerUses)
+            read.received(outcomes)
+            uses = registerUses
             // A gear that is not there is not asked a dozen questions more.
             if read.result == .unreadable, answers == 0 { phase = .finished }
         case .query: receivedQuery(outcome, gear: &gear)

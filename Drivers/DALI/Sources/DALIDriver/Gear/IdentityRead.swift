@@ -1,7 +1,8 @@
 /// Reads GTIN and identification number out of a gear's memory bank 0, in steps of less than 100 ms of bus.
 ///
 /// DTR1 selects the bank and DTR0 the location; READ MEMORY LOCATION moves DTR0 on by one each time. Whoever sets these registers
-/// in between tears the reading; it is then taken up where it was.
+/// in between tears the reading; it is then taken up where it was. Both layouts of the bank are read: that of gear since 2014,
+/// and the shorter one before.
 struct IdentityRead: Sendable {
     enum Result: Sendable, Hashable {
         case identity(GearIdentity)
@@ -22,40 +23,44 @@ struct IdentityRead: Sendable {
     /// The bank of gear before 2014 ends here: its number has four bytes.
     private static let oldLast: UInt8 = 0x0E
 
+    let address: ShortAddress
+    let priority: FramePriority
     private(set) var result: Result?
     private var locations: [UInt8] = [last]
     private var bytes: [UInt8: UInt8] = [:]
     private var isSet = false
     private var isSetting = false
-    private var uses: UInt64 = 0
     private var failures = 0
 
-    /// Frames that belong together; nil at the end.
-    mutating func next(_ gear: Gear, registerUses: UInt64) -> [DALIRequest]? {
-        guard result == nil, let location = locations.first else { return nil }
-        if !isSet || registerUses != uses {
+    init(_ address: ShortAddress, priority: FramePriority = .configuration) {
+        self.address = address
+        self.priority = priority
+    }
+
+    /// - Parameter isUndisturbed: nobody has set a transfer register since what was received last.
+    mutating func next(isUndisturbed: Bool) -> MemoryBankReader.Step {
+        guard result == nil, let location = locations.first else { return .finished }
+        if !isSet || !isUndisturbed {
             isSet = true
             isSetting = true
-            return [
-                .special(.dataTransferRegister1, 0, priority: .configuration),
+            return .exchange([
+                .special(.dataTransferRegister1, 0, priority: priority),
                 .special(.dataTransferRegister0, location, priority: .continuation),
-            ]
+            ])
         }
         isSetting = false
         var count = 1
         while count < min(Self.readsPerUnit, locations.count), locations[count] == location + UInt8(count) {
             count += 1
         }
-        return (0..<count).map {
-            .gear(gear.address, .readMemoryLocation, priority: $0 == 0 ? .configuration : .continuation)
-        }
+        return .exchange(
+            (0..<count).map {
+                .gear(address, .readMemoryLocation, priority: $0 == 0 ? priority : .continuation)
+            })
     }
 
-    mutating func received(_ outcomes: [DALIOutcome], registerUses: UInt64) {
-        if isSetting {
-            uses = registerUses
-            return
-        }
+    mutating func received(_ outcomes: [DALIOutcome]) {
+        if isSetting { return }
         for outcome in outcomes {
             guard case .reply(let value) = outcome else {
                 failed(outcome)

@@ -17,11 +17,12 @@ struct LampCommand: GearRun {
     /// A look without an answer is repeated this often, this far apart.
     static let lookAttempts = 3
     static let lookRetry: Duration = .milliseconds(200)
+    /// A gear that has just got its mains hears nothing for up to 350 ms, a slow one for seconds. A level needs no answer: it is
+    /// sent again after each of these to one that did not answer the look, together 3.4 s, unless it was silent before.
+    static let repeats: [Duration] = [.milliseconds(300), .milliseconds(600), .milliseconds(1000), .milliseconds(1500)]
     /// A frame that the interface refuses (full buffer, a macro) is tried again.
     static let sendAttempts = 3
     static let sendRetry: Duration = .milliseconds(150)
-    /// For a command without a deadline: the longest standard fade of 90.5 s and its settling.
-    static let longestWithoutDeadline: Duration = .seconds(120)
 
     private enum Phase: Sendable {
         /// Nothing is known of the gear: is it there?
@@ -32,6 +33,8 @@ struct LampCommand: GearRun {
         case fadeCheck
         case send
         case pause(until: BootInstant, then: Look)
+        /// It did not answer, or the interface refused the frame: the level goes out once more.
+        case resend(at: BootInstant)
         case look(Look)
         case finished
     }
@@ -54,8 +57,15 @@ struct LampCommand: GearRun {
 
     private var phase: Phase
     private var identification = GearIdentification()
-    /// The exchange under way asks for the gear's limits, before its level is judged by them.
+    /// The exchange under way asks for the gear's curve and limits, before its level is judged by them.
     private var isIdentifying = false
+    private var hasIdentified = false
+    /// The gear answered, or did not although it was asked twice: its silence to another question says something, or nothing.
+    private var isPresent: Bool?
+    /// Times that the level was sent again.
+    private var repeated = 0
+    /// Whether a gear that does not answer the look is sent its level again.
+    private let mayRepeat: Bool
     private var notes: [String] = []
     private var attempts = 0
     private var looks = 0
@@ -64,31 +74,29 @@ struct LampCommand: GearRun {
 
     init(_ order: LampOrder, command: DriverCommand, gear: Gear, at now: BootInstant) {
         self.order = order
-        priority =
-            switch command.priority {
-            case .schedule: .automatic
-            case .polling: .polling
-            case .person, .unspecified, .UNRECOGNIZED: .user
-            }
-        deadline =
-            command.deadlineBootNs == 0
-            ? now.advanced(by: Self.longestWithoutDeadline)
-            : BootInstant(nanoseconds: Int64(clamping: command.deadlineBootNs))
+        priority = command.framePriority
+        deadline = command.deadline(from: now)
         var fade: UInt8?
         if case .level = order {
             if command.fadeMs == 0 {
                 fade = gear.configuredFade
-            } else if let standard = FadeTime.index(milliseconds: Int(clamping: command.fadeMs)) {
-                fade = standard
             } else {
-                notes.append(
-                    "a fade of \(ExactDecimal(mantissa: Int64(clamping: command.fadeMs), exponent: -3).normalized) s is none that gear"
-                        + " knows, so its own was used")
+                let wanted = Int(clamping: command.fadeMs)
+                let nearest = FadeTime.nearest(milliseconds: wanted)
+                fade = nearest.index
+                if nearest.milliseconds != wanted {
+                    notes.append(
+                        "a fade of \(FadeTime.seconds(wanted)) is none that gear knows: "
+                            + "the nearest, \(FadeTime.seconds(nearest.milliseconds)), was used")
+                }
             }
         }
         self.fade = fade
-        let mustLearn = order.needsCurve ? !gear.isIdentified : false
-        phase = mustLearn && gear.curve == nil ? .presence : .identification
+        // A step up would be two. A gear that has been silent for long costs its neighbours no more than one frame an order.
+        // A person sees at once that it did not answer.
+        mayRepeat =
+            priority != .user && order.target(gear) != nil && !gear.isOffline && !gear.isUnpowered
+        phase = .identification
     }
 
     mutating func next(_ gear: Gear, at now: BootInstant) -> GearStep {
@@ -102,7 +110,7 @@ struct LampCommand: GearRun {
         case .identification:
             // At the ends of the curve nothing needs asking: the frame goes at once, even to a gear that cannot answer. The gear
             // keeps to its limits by itself: they are asked for when it is read back, after other lamps have had their light.
-            if order.needsCurve,
+            if order.needsCurve, isPresent != false,
                 let requests = identification.next(for: gear, limits: false, priority: priority)
             {
                 return .exchange(requests)
@@ -122,9 +130,13 @@ struct LampCommand: GearRun {
             phase = .look(look)
             return next(gear, at: now)
         case .look(.status): return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
+        case .resend(let moment):
+            guard moment <= now else { return .wait(until: min(moment, deadline)) }
+            phase = .send
+            return next(gear, at: now)
         case .look(.level):
-            if let requests = identification.next(for: gear, priority: priority) {
-                isIdentifying = true
+            // Its limits matter only where it does not stand as ordered: other lamps have their light before.
+            if isIdentifying, let requests = identification.next(for: gear, priority: priority) {
                 return .exchange(requests)
             }
             isIdentifying = false
@@ -140,14 +152,14 @@ struct LampCommand: GearRun {
         }
         switch phase {
         case .presence: receivedPresence(outcome, gear: &gear, at: now)
-        case .identification: identification.received(outcome, gear: &gear)
+        case .identification: receivedIdentification(outcome, gear: &gear)
         case .fadeQuery: receivedFade(outcome, gear: &gear, otherwise: .fadeWrite)
         case .fadeWrite: phase = .fadeCheck
         case .fadeCheck: receivedFade(outcome, gear: &gear, otherwise: .send)
         case .send: receivedSent(gear, at: now)
         case .look where isIdentifying: identification.received(outcome, gear: &gear)
         case .look(let look): receivedLook(look, outcome, gear: &gear, at: now)
-        case .pause, .finished: break
+        case .pause, .resend, .finished: break
         }
     }
 
@@ -164,12 +176,30 @@ struct LampCommand: GearRun {
     private mutating func receivedFailure(_ error: DALIFailure, at now: BootInstant) {
         attempts += 1
         if case .rejected = error, attempts < Self.sendAttempts {
-            if case .look(let look) = phase { phase = .pause(until: now.advanced(by: Self.lookRetry), then: look) }
+            switch phase {
+            case .look(let look): phase = .pause(until: now.advanced(by: Self.lookRetry), then: look)
+            case .send: phase = .resend(at: now.advanced(by: Self.sendRetry))
+            default: break
+            }
             return
         }
         linkFailure = error
         let what = isSent ? "sent, but not read back: " : "nothing was sent: "
         finish(.failed, what + error.description)
+    }
+
+    private mutating func receivedIdentification(_ outcome: DALIOutcome, gear: inout Gear) {
+        if isPresent == nil {
+            if case .reply = outcome {
+                isPresent = true
+            } else {
+                // Only of a gear that is there silence means that it is none of device type 6.
+                attempts = 0
+                phase = .presence
+                return
+            }
+        }
+        identification.received(outcome, gear: &gear)
     }
 
     private mutating func receivedPresence(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
@@ -179,12 +209,18 @@ struct LampCommand: GearRun {
             gear.lastStatus = GearStatus(rawValue: value)
             gear.answered(at: now)
             attempts = 0
+            isPresent = true
             phase = .identification
         case .collision:
             gear.collided(at: now)
             finish(.failed, "\(gear.detail); nothing was sent")
         case .none, .error:
             guard attempts >= GearIdentification.attempts else { return }
+            isPresent = false
+            attempts = 0
+            phase = .identification
+            // What was known of it serves: a level needs no answer.
+            guard gear.curve == nil else { return }
             finish(
                 .noAnswer,
                 "\(gear.address) has never answered, so its curve is unknown and nothing was sent; 0 and 100 % would be"
@@ -224,6 +260,11 @@ struct LampCommand: GearRun {
             finish(.failed, "sent, but not read back: \(gear.detail)")
         case .none, .error:
             attempts += 1
+            if mayRepeat, repeated < Self.repeats.count {
+                phase = .resend(at: now.advanced(by: Self.repeats[repeated]))
+                repeated += 1
+                return
+            }
             guard attempts < Self.lookAttempts else {
                 let mains = gear.isUnpowered ? "; its feeder is off" : ""
                 finish(.noAnswer, "sent, but \(gear.address) did not answer when it was read back\(mains)")
@@ -241,7 +282,6 @@ struct LampCommand: GearRun {
     }
 
     private mutating func receivedStatus(_ new: GearStatus, gear: inout Gear, at now: BootInstant) {
-        isIdentifying = false
         status = new
         gear.lastStatus = new
         if new.contains(.fadeRunning) {
@@ -256,6 +296,11 @@ struct LampCommand: GearRun {
 
     private mutating func receivedLevel(_ level: UInt8, gear: inout Gear, at now: BootInstant) {
         let target = order.target(gear) ?? level
+        if !hasIdentified, mustIdentify(gear, at: level, target) {
+            hasIdentified = true
+            isIdentifying = true
+            return
+        }
         let isThere = level == target
         let isOver = fadeEnded.map { now.duration(since: $0) >= Self.settle } ?? true
         guard isThere || isOver else {
@@ -280,6 +325,14 @@ struct LampCommand: GearRun {
             finish(
                 .failed, "\(gear.address) is at \(gear.levelText(level)) instead of \(gear.levelText(target))\(lamp)")
         }
+    }
+
+    /// Whether curve or limits are to be asked for before a level can be judged and told in percent.
+    private func mustIdentify(_ gear: Gear, at level: UInt8, _ target: UInt8) -> Bool {
+        guard level <= ArcPowerCurve.full else { return false }
+        if level != target { return !gear.isIdentified || gear.isCurveDoubted || gear.areLimitsDoubted }
+        // The ends of every curve are the same.
+        return (gear.curve == nil || gear.isCurveDoubted) && level > 0 && level < ArcPowerCurve.full
     }
 
     private mutating func expire(_ gear: Gear) {

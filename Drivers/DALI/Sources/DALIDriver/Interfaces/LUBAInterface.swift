@@ -16,8 +16,9 @@ struct LUBAInterface: DALIInterface {
     /// From the event that a query was sent to its answer: 10.5 ms settling and 7.5 ms frame on the bus, and up to 16 ms that a
     /// USB converter may hold back the one event and not the other.
     static let replyTimeout: Duration = .milliseconds(40)
-    /// The same on the interface's own clock, where no converter stands between: beyond it an answer is not ours.
-    static let replyTicks: UInt16 = 45
+    /// The same on the interface's own clock, where no converter stands between: 13.4 ms until no answer may begin any more and
+    /// 7.5 ms of frame, and what two roundings to milliseconds add. Beyond it an answer comes too late for this question.
+    static let replyTicks: UInt16 = 25
     /// How long the rest of a request that timed out may linger in the interface before it counts as dead.
     static let drainTimeout: Duration = .seconds(2)
     /// A drained interface is asked again this soon while frames are still in its buffer.

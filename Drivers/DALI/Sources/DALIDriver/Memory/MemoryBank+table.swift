@@ -22,17 +22,6 @@ extension MemoryBank {
             BankField("unit_index", 0x1A...0x1A),
         ])
 
-    /// Bank 0 as IEC 62386-102:2009 has it (QUERY VERSION NUMBER answers 1): the serial number is four bytes long, and what
-    /// follows is the manufacturer's own.
-    static let unitOf2009 = MemoryBank(
-        number: 0, name: "bus unit", part: "102:2009", consistency: .constant,
-        fields: [
-            BankField("last_memory_bank", 0x02...0x02),
-            BankField("gtin", 0x03...0x08, .identifier),
-            BankField("firmware_version", 0x09...0x0A, .version),
-            BankField("identification_number", 0x0B...0x0E, .identifier),
-        ])
-
     /// Bank 1, part 251 (device type 50): what the maker of the luminaire wrote.
     static let luminaire = MemoryBank(
         number: 1, name: "luminaire", part: "251", consistency: .constant,

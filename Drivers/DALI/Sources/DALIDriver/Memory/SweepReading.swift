@@ -34,7 +34,7 @@ struct SweepReading {
         case bank(MemoryBankReader)
         case ledFailure(LEDFailureReader)
         case colour(ColourValueReader)
-        case identity(GearIdentityReader)
+        case identity(IdentityRead)
     }
 
     private let points: [LampPoint]
@@ -55,7 +55,7 @@ struct SweepReading {
                     lastLocation: lastLocation, mayFreeze: mayWrite, priority: priority))
         case .ledFailure: reader = .ledFailure(LEDFailureReader(address, priority: priority))
         case .colour(let query): reader = .colour(ColourValueReader(query, of: address, priority: priority))
-        case .identity: reader = .identity(GearIdentityReader(address, priority: priority))
+        case .identity: reader = .identity(IdentityRead(address, priority: priority))
         }
     }
 
@@ -72,7 +72,7 @@ struct SweepReading {
             return one.next(isUndisturbed: isUndisturbed)
         case .identity(var one):
             defer { reader = .identity(one) }
-            return one.next(registers)
+            return one.next(isUndisturbed: isUndisturbed)
         }
     }
 
@@ -155,12 +155,11 @@ struct SweepReading {
         }
     }
 
-    private func judge(_ result: GearIdentityReader.Result) -> Result {
+    private func judge(_ result: IdentityRead.Result) -> Result {
         switch result {
-        case .identity(let identity, _, _): all({ _ in (.text(identity.description), .good) })
-        case .unknown: missing
-        case .collision: .collision
-        case .silent, .failed: .unreadable
+        case .identity(let identity): all({ _ in (.text(identity.description), .good) })
+        case .absent: missing
+        case .unreadable: .unreadable
         }
     }
 }

@@ -10,16 +10,23 @@ final class FrameLog {
         let number: Int
         let at: BootInstant
         let record: DALIConnection.Record
+        /// As it stands in a trace.
+        let words: String
     }
 
     private var entries: [Entry] = []
     private(set) var count = 0
+    private var naming = FrameNaming()
 
-    func append(_ record: DALIConnection.Record, at now: BootInstant) {
+    /// - Returns: the record in words.
+    @discardableResult
+    func append(_ record: DALIConnection.Record, at now: BootInstant) -> String {
         // Let go in portions, so that not every record moves all the others.
         if entries.count == Self.capacity + Self.capacity / 4 { entries.removeFirst(Self.capacity / 4) }
-        entries.append(Entry(number: count, at: now, record: record))
+        let words = record.words(&naming)
+        entries.append(Entry(number: count, at: now, record: record, words: words))
         count += 1
+        return words
     }
 
     /// Oldest first.
@@ -32,10 +39,11 @@ final class FrameLog {
 
 extension DALIConnection.Record {
     /// Words and bytes as they stand in a trace.
-    var words: String {
+    func words(_ naming: inout FrameNaming) -> String {
         switch self {
-        case .sent(let frame): frame.description
+        case .sent(let frame): naming.name(frame)
         case .outcome(let request, let outcome): outcome.text(request)
+        case .event(.foreignFrame(let frame)): "another controller: \(naming.name(frame))"
         case .event(let event): event.text
         }
     }

@@ -102,11 +102,10 @@ struct FrameSpelling {
         guard let type = UInt8(words[0].dropFirst(2)), words.count > 2, let address = address(words[1]) else {
             throw Problem(sentence: "a command of a device type is written DT6 A3 QUERY FAILURE STATUS")
         }
-        let all =
-            DeviceTypeOpcode.LED.all + DeviceTypeOpcode.Colour.all + [DeviceTypeOpcode.queryExtendedVersion(type: type)]
+        let all = DeviceTypeOpcode.all(type: type)
         let name = words.dropFirst(2).joined(separator: " ")
-        guard let opcode = all.first(where: { $0.type == type && $0.name == name }) else {
-            throw unknown(name, among: all.filter { $0.type == type }.map(\.name))
+        guard let opcode = all.first(where: { $0.name == name }) else {
+            throw unknown(name, among: all.map(\.name))
         }
         return DALIRequest.deviceType(address, opcode, priority: priority)
     }

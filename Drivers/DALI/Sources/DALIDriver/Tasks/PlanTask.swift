@@ -51,9 +51,12 @@ struct LampPlan {
         requests(gear).reduce(0) { $0 + Self.query.inSeconds / $1.interval.inSeconds }
     }
 
+    /// Share of the bus that polling takes; above 1 it wants more than there is.
+    var load: Double { configuration.gear.reduce(0) { $0 + load($1) } }
+
     var json: JSONValue {
         let gear = configuration.gear
-        let total = gear.reduce(0.0) { $0 + load($1) }
+        let total = load
         let data = (AirTime.bit * 26).inSeconds / Self.query.inSeconds
         let round = Self.query.inSeconds * Double(gear.reduce(0) { $0 + requests($1).count })
         // Beyond what the bus has, everybody gets the same share.

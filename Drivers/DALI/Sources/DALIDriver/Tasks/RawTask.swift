@@ -42,7 +42,7 @@ enum RawTask {
     private static func result(_ requests: [DALIRequest], _ outcome: DALIOutcome, _ took: Duration) -> JSONValue {
         var members: [JSONValue.Member] = [
             .init("sent", .string(requests.map { hexadecimal($0.frame.bytes) }.joined(separator: ", "))),
-            .init("words", .string(requests.map { $0.frame.description }.joined(separator: ", "))),
+            .init("words", .string(FrameNaming.names(requests.map(\.frame)).joined(separator: ", "))),
         ]
         switch outcome {
         case .none: members.append(.init("outcome", "none"))

@@ -54,14 +54,14 @@ enum RingTask {
             case .error: "gone"
             }
         members += [
-            .init("request", .string(request.frame.description)),
+            .init("request", .string(sent?.words ?? request.frame.description)),
             .init("sent", .string(hexadecimal(request.frame.bytes))),
             .init("received", .string(hexadecimal(entry.record.bytes))), .init("outcome", .string(word)),
         ]
         if let sent {
             members.append(.init("took_us", .integer(entry.at.duration(since: sent.at).wholeNanoseconds / 1000)))
         }
-        members.append(.init("words", .string(entry.record.words)))
+        members.append(.init("words", .string(entry.words)))
         return .object(members)
     }
 
@@ -69,7 +69,7 @@ enum RingTask {
         [
             "at_boot_ns": .integer(entry.at.nanoseconds), "request": .string(""), "sent": .string(""),
             "received": .string(hexadecimal(entry.record.bytes)), "outcome": "event",
-            "words": .string(entry.record.words),
+            "words": .string(entry.words),
         ]
     }
 }

@@ -5,16 +5,26 @@ internal import Telemetry
 /// Task "scan": who is on the bus. Only asks; with `random` it also looks for gear without address, which needs INITIALISE and changes
 /// nothing.
 ///
-/// Arguments: `addresses` ([first, last]), `random`. Steps `{line}`; result as in docs/cli.md: `gear`, `sensors`, `duplicates`, `unaddressed`,
+/// Arguments: `addresses` ([first, last]), `random`, `estimate` (only say how long it takes). Steps `{line}`; result as in docs/cli.md: `gear`, `sensors`, `duplicates`, `unaddressed`,
 /// `entries`, `seconds`.
 enum ScanTask {
     static func make(_ arguments: DriverNode) -> any DALITask {
         let options = TaskOptions(arguments)
         let ends = options.map.list("addresses")?.compactMap { $0.integer(in: 0...63) }
         let isRandom = options.map.flag("random") ?? false
+        let isEstimate = options.map.flag("estimate") ?? false
         if let problem = options.problem() { return ScriptedTask(problem: problem) }
         if let ends, ends.count != 2 || ends[0] > ends[1] {
             return ScriptedTask(problem: "addresses: first and last, from 0 to 63, were expected")
+        }
+        let range = (ends?[0] ?? 0)...(ends?[1] ?? 63)
+        if isEstimate {
+            return ScriptedTask(needsBus: false) { bench in
+                .done(
+                    ScanEstimate(
+                        range.compactMap { ShortAddress($0) }, bench.taskConfiguration, gear: bench.gear
+                    ).json)
+            }
         }
         let last = isRandom ? [DALIRequest.special(.terminate, priority: .configuration)] : []
         let holder = Holder()
@@ -23,7 +33,7 @@ enum ScanTask {
                 return .failed(
                     "the gateway is read-only: the search for gear without address initialises gear, and was not begun")
             }
-            let scan = Scan(range: (ends?[0] ?? 0)...(ends?[1] ?? 63), isRandom: isRandom, bench: bench)
+            let scan = Scan(range: range, isRandom: isRandom, bench: bench)
             holder.scan = scan
             return scan.begin()
         }
@@ -69,7 +79,7 @@ final class Scan {
     }
 
     func begin() -> ScriptStep {
-        bench.say("asking \(addresses.count) addresses")
+        bench.say(ScanEstimate(addresses, bench.taskConfiguration, gear: bench.gear).line)
         return .each(
             addresses[...],
             { [self] address, next in

@@ -55,7 +55,7 @@ enum SniffTask {
         bench.tell(
             DriverNode(
                 json: [
-                    "line": .string("\(at) s  \(entry.record.words)"), "words": .string(entry.record.words),
+                    "line": .string("\(at) s  \(entry.words)"), "words": .string(entry.words),
                     "bytes": .string(hexadecimal(entry.record.bytes)), "at": .integer(entry.at.nanoseconds),
                 ]))
     }

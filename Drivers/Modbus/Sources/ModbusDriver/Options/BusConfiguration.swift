@@ -9,7 +9,9 @@ struct BusConfiguration {
     let options: BusOptions
     /// Ways to devices, in the order in which devices name them.
     let links: [PortAddress]
-    let devices: [ModbusDevice]
+    private let roster: DeviceRoster
+    /// Made anew at each call.
+    var devices: [ModbusDevice] { roster.devices }
     /// For the runtime, once: descriptions of all points of all devices.
     private(set) var answer: DriverConfigured
 
@@ -31,7 +33,7 @@ struct BusConfiguration {
         }
         var builder = DeviceBuilder(options: options, port: port ?? .hosts, diagnostics: diagnostics)
         var links: [PortAddress] = []
-        var devices: [ModbusDevice] = []
+        var roster = DeviceRoster()
         var taken: [String: String] = [:]
         var answer = DriverConfigured()
         // Devices alike have one list of points, and one description of it.
@@ -72,19 +74,19 @@ struct BusConfiguration {
                     described = (built.descriptors, built.descriptors.map { DriverPointDescription($0) })
                 }
                 description.points = described.descriptions
-                if description.usable { devices.append(Self.planned(built, configure.memories)) }
+                if description.usable { roster.append(Self.planned(built, configure.memories)) }
             }
             answer.devices.append(description)
         }
         if diagnostics.hasErrors(.bus) {
-            devices = []
+            roster.removeAll()
             for index in answer.devices.indices { answer.devices[index].usable = false }
         }
         answer.request = configure.request
         answer.diagnostics = diagnostics.all
         self.port = port
         self.links = links
-        self.devices = devices
+        self.roster = roster
         self.answer = answer
     }
 

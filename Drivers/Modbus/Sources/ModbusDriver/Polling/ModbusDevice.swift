@@ -30,7 +30,12 @@ struct ModbusDevice {
     var plan: RequestPlan
     var decoder: DeviceDecoder
     /// Until the device has said where its registers are.
-    var discovery: SunSpecDiscovery?
+    var discovery: SunSpecDiscovery? {
+        get { discoveries.first }
+        set { discoveries = newValue.map { [$0] } ?? [] }
+    }
+    /// None or one, kept apart: a third of a device's size otherwise, and most have none.
+    private var discoveries: [SunSpecDiscovery] = []
     var blocks: [RegisterBlock] = []
     /// Points that must read back like this; written again when the device has lost them.
     var setup: [SetupValue] = []

@@ -34,26 +34,25 @@ final class RingTask: BusTask {
     func cancel(_ bench: any TaskBench) {}
 
     private static func json(_ entry: ExchangeRing.Entry, _ names: [UInt32: String]) -> JSONValue {
-        let exchange = entry.exchange
-        var members: [JSONValue.Member] = [.init("at_boot_ns", number(exchange.ended.nanoseconds))]
+        var members: [JSONValue.Member] = [.init("at_boot_ns", number(entry.ended.nanoseconds))]
         if let name = entry.device.flatMap({ names[$0] }) { members.append(.init("device", .string(name))) }
         members += [
             .init("unit", number(Int64(entry.unit))), .init("request", .string(entry.request.words)),
-            .init("sent", .string(hex(exchange.sent))), .init("received", .string(hex(exchange.received))),
+            .init("sent", .string(hex(entry.sent))), .init("received", .string(hex(entry.received))),
         ]
         let (outcome, words) =
-            switch exchange.outcome {
+            switch entry.outcome {
             case .answer(.exception(let exception)): ("exception", exception.words)
             case .answer(let answer): ("answer", "\(answer)")
-            case .silence: ("silence", "no answer after \(exchange.took.wholeMilliseconds) ms")
+            case .silence: ("silence", "no answer after \(entry.took.wholeMilliseconds) ms")
             case .broken(let what): ("broken", what)
             case .gone(let what): ("gone", what)
             }
         members.append(.init("outcome", .string(outcome)))
-        if let latency = exchange.latency {
+        if let latency = entry.latency {
             members.append(.init("latency_us", number(latency.wholeNanoseconds / 1_000)))
         }
-        members.append(.init("took_us", number(exchange.took.wholeNanoseconds / 1_000)))
+        members.append(.init("took_us", number(entry.took.wholeNanoseconds / 1_000)))
         members.append(.init("words", .string(words)))
         return .object(members)
     }

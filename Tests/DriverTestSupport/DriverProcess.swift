@@ -1,37 +1,36 @@
-import DriverKit
-import DriverProtocol
-import Glibc
+public import DriverProtocol
+public import Glibc
 import SwiftProtobuf
 import Telemetry
 import TestSupport
 
-/// The real Modbus driver and the runtime's end of its pipes.
-final class LibraryDriver {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    /// What a point was told as last.
-    struct Told {
-        let value: Value?
-        let quality: Quality
+/// A real driver executable and the runtime's end of its pipes.
+public final class DriverProcess {
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
     }
 
     /// Much longer than anything takes; a hanging driver fails the test instead of stopping it.
-    static let limit: Duration = .seconds(120)
-    /// Beside the test bundle; nil when it was not built.
-    static var executable: String? {
-        let path = Project.program("candela-driver-modbus")
-        return TestFiles.exists(path) ? path : nil
-    }
+    public static let limit: Duration = .seconds(120)
 
-    let process: pid_t
+    public let process: pid_t
     private var input: Int32
     private let output: Int32
     private var decoder = LengthDelimited.Decoder(limit: DriverProtocolLimits.fromDriver)
     private var isReaped = false
+    /// What it said of itself and of its port when it was begun.
+    public private(set) var hello = DriverDriverHello()
+    public private(set) var port = ""
+    /// Everything it said so far, oldest first.
+    public private(set) var received: [DriverFromDriver] = []
 
-    init(_ executable: String) throws {
+    /// The path of a driver's program beside the test bundle; nil when it was not built.
+    public static func executable(_ name: String) -> String? {
+        let path = Project.program(name)
+        return TestFiles.exists(path) ? path : nil
+    }
+
+    public init(_ executable: String, environment: [String] = ["PATH=/usr/bin:/bin"]) throws {
         var toDriver: [Int32] = [-1, -1]
         var fromDriver: [Int32] = [-1, -1]
         guard pipe(&toDriver) == 0, pipe(&fromDriver) == 0 else { throw Failure(description: "no pipes") }
@@ -43,7 +42,7 @@ final class LibraryDriver {
         posix_spawn_file_actions_addclose(&actions, toDriver[0])
         posix_spawn_file_actions_addclose(&actions, fromDriver[1])
         var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(executable), nil]
-        var variables: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/bin:/bin"), nil]
+        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
         var child: pid_t = 0
         let status = posix_spawn(&child, executable, &actions, nil, &arguments, &variables)
         for text in arguments + variables { free(text) }
@@ -65,7 +64,7 @@ final class LibraryDriver {
         }
     }
 
-    func send(_ fill: (inout DriverToDriver) -> Void) throws {
+    public func send(_ fill: (inout DriverToDriver) -> Void) throws {
         var message = DriverToDriver()
         message.version = DriverProtocolLimits.version
         fill(&message)
@@ -80,18 +79,20 @@ final class LibraryDriver {
     }
 
     /// Reads until a message is the one wanted.
-    func receive<Result>(
+    public func receive<Result>(
         _ what: String, within limit: Duration = limit, _ pick: (DriverFromDriver) throws -> Result?
     ) throws -> Result {
-        let deadline = BootClock.now().advanced(by: limit)
+        let deadline = ContinuousClock.now + limit
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             while let bytes = try decoder.next() {
-                if let result = try pick(try DriverFromDriver(serializedBytes: bytes)) { return result }
+                let message = try DriverFromDriver(serializedBytes: bytes)
+                received.append(message)
+                if let result = try pick(message) { return result }
             }
             var entry = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
             poll(&entry, 1, 100)
-            guard BootClock.now() < deadline else { throw Failure(description: "no \(what) in time") }
+            guard ContinuousClock.now < deadline else { throw Failure(description: "no \(what) in time") }
             guard entry.revents != 0 else { continue }
             let count = read(output, &buffer, buffer.count)
             guard count > 0 else { throw Failure(description: "the driver ended before \(what)") }
@@ -102,9 +103,9 @@ final class LibraryDriver {
     /// Says hello, configures and starts.
     ///
     /// - Returns: what the driver says of the devices.
-    func begin(_ configure: DriverConfigure) throws -> [DriverDeviceDescription] {
+    public func begin(_ configure: DriverConfigure) throws -> [DriverDeviceDescription] {
         try send { $0.hello.runtimeVersion = "test" }
-        _ = try receive("hello") { if case .hello(let hello)? = $0.message { hello } else { nil } }
+        hello = try receive("hello") { if case .hello(let hello)? = $0.message { hello } else { nil } }
         try send { $0.configure = configure }
         let configured = try receive("configured") {
             if case .configured(let configured)? = $0.message { configured } else { nil }
@@ -115,7 +116,7 @@ final class LibraryDriver {
             throw Failure(description: lines.joined(separator: "\n"))
         }
         try send { $0.start = DriverStart() }
-        _ = try receive("started") { message -> String? in
+        port = try receive("started") { message -> String? in
             switch message.message {
             case .started(let started)?: return started.port
             case .startFailed(let failed)?: throw Failure(description: failed.message)
@@ -125,31 +126,10 @@ final class LibraryDriver {
         return configured.devices
     }
 
-    /// Follows the samples until `isDone` or until nothing more can be hoped for.
-    ///
-    /// - Returns: the last value of each point, by device index and point index.
-    func watch(
-        _ devices: [DriverDeviceDescription], within limit: Duration, until isDone: ([UInt32: [Int: Told]]) -> Bool
-    ) throws -> [UInt32: [Int: Told]] {
-        let counts = Dictionary(uniqueKeysWithValues: devices.map { ($0.index, $0.points.count) })
-        let deadline = BootClock.now().advanced(by: limit)
-        var told: [UInt32: [Int: Told]] = [:]
-        return try receive("samples", within: limit + Self.limit) { message -> [UInt32: [Int: Told]]? in
-            if case .samples(let samples)? = message.message {
-                for row in try samples.rows(points: counts[samples.device] ?? 0) {
-                    told[samples.device, default: [:]][row.point] = Told(value: row.value, quality: row.quality)
-                }
-                if isDone(told) { return told }
-            }
-            // Heartbeats come each second, so the limit is looked at even when nothing is told.
-            return BootClock.now() < deadline ? nil : told
-        }
-    }
-
     /// Closes its input and waits for its end.
     ///
     /// - Returns: the exit status, or -1 when a signal ended it.
-    func finish() -> Int32 {
+    public func finish() -> Int32 {
         close(input)
         input = -1
         var status: Int32 = 0
