@@ -62,12 +62,6 @@ struct WindowDecoding {
 
     /// Whether nothing but the windows' values leaves: by itself so for a household that has windows.
     func isOnly(_ windows: [WindowConfiguration], privacy: DeviceConfiguration.Privacy?) -> Bool {
-        if privacy == .household, windows.isEmpty {
-            reader.warning(
-                at: reader.node["privacy"]?.position ?? reader.node.position,
-                "a household without `windows`: every value that is read leaves, and shows how people live; expected "
-                    + "`windows: [{every: 15min, points: [active_energy_import]}]`")
-        }
         guard let written = reader.node["windows_only"] else {
             _ = reader.value("windows_only", expected: "")
             return privacy == .household && !windows.isEmpty
