@@ -156,9 +156,9 @@ import Testing
         let back = String(event.back.prefix(16))
         let early = street.headEnd.readings.filter { $0.device == "lamp-01" && $0.time.hasPrefix(back) }
         #expect(!early.isEmpty, "\(event.testDescription): nothing of the first minute arrived")
-        #expect(
-            street.headEnd.readings.allSatisfy { $0.time >= event.gone },
-            "\(event.testDescription): a reading from 1970")
+        // Whole seconds: as text, a fraction sorts before the Z.
+        let strange = street.headEnd.readings.filter { $0.time.prefix(19) < event.gone.prefix(19) }
+        #expect(strange.isEmpty, "\(event.testDescription): \(strange.prefix(3))")
         let ledger = Ledger(street.headEnd.messages)
         print("\(event.testDescription): \(ledger.figures)")
         #expect(
