@@ -1,3 +1,4 @@
+import DriverProtocol
 import Telemetry
 import Testing
 
@@ -40,7 +41,7 @@ import Testing
             values: [{quantity: voltage, phase: L1, at: 1, as: u16, unit: V}]
             """
         let message = try configure(
-            profile, devices: ["{address: 1}", "{address: 2}", "{address: 3, timeout: 2s}", "{address: 4}"],
+            profile, devices: ["{address: 1}", "{address: 2}", "{address: 3, force_profile: true}", "{address: 4}"],
             bus: "{}", port: "/dev/null")
         let devices = BusConfiguration(message).devices
         #expect(devices.map(\.unit) == [1, 2, 3, 4])
