@@ -61,7 +61,12 @@ struct LampState: Sendable {
         if let until = offUntil, moment >= until { offUntil = nil }
         if ordered != nil, moment >= orderedAt.advanced(by: LightingEngine.orderTimeout) { fail(at: moment) }
         // An order for another level overtakes one that is under way, and waits for no retry.
-        if let ordered { if ordered == percent { return nil } } else if confirmed == percent { return nil }
+        if let ordered {
+            if ordered == percent { return nil }
+        } else if confirmed == percent {
+            retryAt = nil
+            return nil
+        }
         if failed == percent {
             if let retryAt, moment < retryAt { return nil }
         } else {
@@ -78,6 +83,14 @@ struct LampState: Sendable {
         orderedAt = moment
         retryAt = nil
         return failures + 1
+    }
+
+    /// Nothing is wanted of the lamp now: what was due by itself must not wake anybody again and again.
+    mutating func forgetPast(at moment: BootInstant) {
+        if let due = retryAt, moment >= due { retryAt = nil }
+        if let until = fullUntil, moment >= until { fullUntil = nil }
+        if let until = offUntil, moment >= until { offUntil = nil }
+        if ordered != nil, moment >= orderedAt.advanced(by: LightingEngine.orderTimeout) { fail(at: moment) }
     }
 
     mutating func confirm(_ percent: ExactDecimal) {

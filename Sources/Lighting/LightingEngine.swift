@@ -15,9 +15,6 @@ public struct LightingEngine: Sendable {
     /// The longest pause between two tries. A lamp is never given up: sixty-four dead ones cost one frame a second.
     public static let longestRetry: Duration = .seconds(60)
 
-    /// How soon something overdue is looked at again.
-    static let overdueLook: Duration = .seconds(1)
-
     public private(set) var plan: LightingPlan
     var book = OverrideBook()
     /// By lamp; those of lamps that are not ruled any more are dropped with the plan.
@@ -73,7 +70,10 @@ public struct LightingEngine: Sendable {
                 let isPerson = holds[lamp] != nil || book[lamp] != nil
                 guard isPerson == isPersonsTurn else { continue }
                 let level = lampLevel(index, group: groupLevels[plan.rulingGroups[index]], clock: clock)
-                guard let percent = level.percent else { continue }
+                guard let percent = level.percent else {
+                    states[index].forgetPast(at: clock.uptime)
+                    continue
+                }
                 var state = states[index]
                 let pipeline = plan.groups[plan.rulingGroups[index]].pipeline
                 if let attempt = state.begin(percent, pipeline, at: clock.uptime) {
@@ -194,10 +194,7 @@ public struct LightingEngine: Sendable {
         var moments = states.compactMap(\.nextMoment) + holds.values.map(\.until)
         if let moment = sensors.nextMoment(plan.sensorUses, after: clock.uptime) { moments.append(moment) }
         if isStaggering, let moment = inrush.nextFree(limit: plan.stagger) { moments.append(moment) }
-        // What is due and was not acted on at the last tick (a retry under a hold) need not be looked at without a pause.
-        for moment in moments {
-            wait = min(wait, moment >= clock.uptime ? moment.duration(since: clock.uptime) : Self.overdueLook)
-        }
+        for moment in moments { wait = min(wait, moment.duration(since: clock.uptime)) }
         return max(.zero, wait)
     }
 

@@ -53,10 +53,11 @@ struct StreamOutletTests {
         defer { for end in ends { close(end) } }
         let outlet = StreamOutlet(descriptor: ends[1]) { Issue.record("\($0)") }
         outlet.hold()
-        // About 3 bytes a row.
-        for device in 1...20 {
+        var written: [String] = []
+        for device in 1...20 where written.isEmpty {
             outlet.samples(device: UInt32(device), (0..<1_000).map { sample(Int64($0)) })
+            written = try waiting(ends[0])
         }
-        #expect(try waiting(ends[0]).count >= 5)
+        #expect((2...19).contains(written.count), "some were held, and not for long")
     }
 }
