@@ -56,10 +56,11 @@ let package = Package(
         systemLibrary("CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
         systemLibrary("CSerialPort", pkgConfig: "libserialport", apt: "libserialport-dev"),
         systemLibrary("CMosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
-        systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         systemLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
         systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+        // Loaded when it is needed, so nothing links it.
+        .target(name: "CCurl", path: "Sources/CCurl"),
         .target(name: "CLinux", path: "Sources/CLinux"),
 
         room("Telemetry", []),

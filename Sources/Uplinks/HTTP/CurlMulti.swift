@@ -2,34 +2,33 @@ internal import CCurl
 internal import Glibc
 
 /// libcurl's set of requests. One thread drives it; ``wakeUp()`` may be called from any.
-// The pointer never changes; curl_multi_wakeup is the one call that libcurl allows from other threads, and the owner's deinit comes after all.
+// The pointer never changes; its wake-up is the one call that libcurl allows from other threads, and the owner's deinit comes after all.
 final class CurlMulti: @unchecked Sendable {
     private let multi: UnsafeMutableRawPointer
 
-    /// Nil when there is no memory.
+    /// Nil when there is no memory. ``load()`` must have come before.
     init?() {
-        guard Self.isReady, let multi = curl_multi_init() else { return nil }
+        guard let multi = candela_curl_multi_init() else { return nil }
         self.multi = multi
     }
 
-    deinit { curl_multi_cleanup(multi) }
+    deinit { candela_curl_multi_cleanup(multi) }
 
-    /// The library is made ready once in a process.
-    private static let isReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    /// Loads the library, once in a process.
+    ///
+    /// - Returns: why it cannot be used; nil when it can.
+    static func load() -> String? { candela_curl_load().map { String(cString: $0) } }
 
-    func wakeUp() { curl_multi_wakeup(multi) }
+    func wakeUp() { candela_curl_multi_wakeup(multi) }
 
     // MARK: - On the driving thread
 
-    func add(_ transfer: CurlTransfer) { curl_multi_add_handle(multi, transfer.easy) }
+    func add(_ transfer: CurlTransfer) { candela_curl_multi_add(multi, transfer.easy) }
 
-    func remove(_ transfer: CurlTransfer) { curl_multi_remove_handle(multi, transfer.easy) }
+    func remove(_ transfer: CurlTransfer) { candela_curl_multi_remove(multi, transfer.easy) }
 
     /// Does what can be done without waiting.
-    func perform() {
-        var running: Int32 = 0
-        curl_multi_perform(multi, &running)
-    }
+    func perform() { _ = candela_curl_multi_perform(multi) }
 
     /// Requests that have ended, by their handles.
     func finished() -> [(easy: UnsafeMutableRawPointer, result: CURLcode)] {
@@ -44,6 +43,6 @@ final class CurlMulti: @unchecked Sendable {
         // Rounded up: waking a moment too early would spin.
         let (seconds, attoseconds) = max(time, .zero).components
         let milliseconds = seconds >= 3600 ? 3_600_000 : seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1
-        curl_multi_poll(multi, nil, 0, Int32(milliseconds), nil)
+        candela_curl_multi_poll(multi, Int32(milliseconds))
     }
 }

@@ -30,16 +30,16 @@ final class CurlTransfer {
 
     /// Nil when there is no memory.
     init?(_ request: Request, _ options: HTTPOptions, for purpose: HTTPSession.Purpose) {
-        guard let easy = curl_easy_init() else { return nil }
+        guard let easy = candela_curl_easy_init() else { return nil }
         self.easy = easy
         self.purpose = purpose
         body = .allocate(capacity: max(request.body.count, 1))
         _ = body.initialize(from: request.body)
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        for header in request.headers { headers = curl_slist_append(headers, header) }
+        for header in request.headers { headers = candela_curl_slist_append(headers, header) }
         // Small messages would wait a second for a "100 Continue" that few servers send.
-        headers = curl_slist_append(headers, "Expect:")
+        headers = candela_curl_slist_append(headers, "Expect:")
         setText(CURLOPT_URL, request.url)
         setText(CURLOPT_CUSTOMREQUEST, request.method)
         _ = candela_curl_set_body(easy, body.baseAddress, request.body.count)
@@ -50,8 +50,8 @@ final class CurlTransfer {
     }
 
     deinit {
-        curl_easy_cleanup(easy)
-        curl_slist_free_all(headers)
+        candela_curl_easy_cleanup(easy)
+        candela_curl_slist_free_all(headers)
         body.deallocate()
         errorText.deallocate()
     }
@@ -97,11 +97,11 @@ final class CurlTransfer {
         // An answer that is too long to be read to its end is an answer.
         guard result == CURLE_OK || (result == CURLE_WRITE_ERROR && status >= 200) else {
             let text = String(cString: errorText)
-            return .failed(purpose, text.isEmpty ? String(cString: curl_easy_strerror(result)) : text)
+            return .failed(purpose, text.isEmpty ? String(cString: candela_curl_easy_strerror(result)) : text)
         }
         let wait = retryAfter.flatMap {
             HTTPAnswer.wait(retryAfter: $0, date: date, now: now) { text in
-                let seconds = curl_getdate(text, nil)
+                let seconds = candela_curl_getdate(text)
                 return seconds < 0 ? nil : UTCInstant(seconds: Int64(seconds))
             }
         }

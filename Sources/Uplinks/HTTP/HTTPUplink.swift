@@ -24,7 +24,7 @@ public final class HTTPUplink: Uplink {
     /// - Parameters:
     ///   - log: gets what a technician wants to know; secrets and payloads never.
     ///   - now: UTC while the clock is trusted, for a `Retry-After` that names a date.
-    /// - Throws: when there is no memory.
+    /// - Throws: when libcurl is not installed, or there is no memory.
     public init(
         options: HTTPOptions, log: Logger, now: @escaping @Sendable () -> UTCInstant?
     ) throws(UplinkSettingsError) {
@@ -35,8 +35,13 @@ public final class HTTPUplink: Uplink {
         let (commands, commandSink) = AsyncStream.makeStream(of: CommandDelivery.self)
         (self.events, self.eventSink, self.commands) = (events, eventSink, commands)
         commandSink.finish()
+        if let problem = CurlMulti.load() {
+            throw UplinkSettingsError(
+                key: "type",
+                problem: "http needs libcurl, which cannot be used here (\(problem)); install the package libcurl4")
+        }
         guard let connection = HTTPConnection(options, log: log, now: now, report: { eventSink.yield($0) }) else {
-            throw UplinkSettingsError(key: "type", problem: "libcurl could not be made ready: no memory")
+            throw UplinkSettingsError(key: "type", problem: "there is no memory for an http uplink")
         }
         self.connection = connection
     }
