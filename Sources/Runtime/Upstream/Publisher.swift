@@ -22,6 +22,7 @@ actor Publisher {
     private let log: Logger
     private var uplinks: [AssembledUplink] = []
     private(set) var revision: String?
+    private var turns = PublishingTurns()
     private static let hashesKey = "devices.hashes"
 
     init(
@@ -86,12 +87,20 @@ actor Publisher {
     }
 
     func publishState() async {
-        for uplink in uplinks {
-            uplink.uplink.setDocument(.state, payload: await stateDocument(for: uplink.configuration.name))
-        }
+        guard turns.begin(.state) else { return }
+        repeat {
+            for uplink in uplinks {
+                uplink.uplink.setDocument(.state, payload: await stateDocument(for: uplink.configuration.name))
+            }
+        } while turns.isAskedAgain(.state)
     }
 
     func publishAlarms() async {
+        guard turns.begin(.alarms) else { return }
+        repeat { await setAlarms() } while turns.isAskedAgain(.alarms)
+    }
+
+    private func setAlarms() async {
         let stored = await outbox.status()
         let alarms = await events.alarms.map { alarm in
             ActiveAlarms.Alarm(
@@ -108,6 +117,11 @@ actor Publisher {
 
     /// Describes the devices anew; when anything changed, the documents are replaced and an event per changed device is told.
     func publishDevices() async {
+        guard turns.begin(.devices) else { return }
+        repeat { await setDevices() } while turns.isAskedAgain(.devices)
+    }
+
+    private func setDevices() async {
         var described: [DeviceDirectory.Device] = []
         for record in await devices.all where !record.points.isEmpty {
             described.append(Self.describe(record, configuration))
