@@ -93,11 +93,17 @@ import Testing
             print(done.text)
             return done.text
         }
+        /// Mains off, the driver changed, mains on.
+        func exchange(_ lamp: String) async throws {
+            try await street.field.control("mains \(lamp) off")
+            try await street.field.control("lamp \(lamp) swap")
+            try await street.field.control("mains \(lamp) on")
+        }
         func address(_ lamp: String) async throws -> String { try await street.field.control("lamp \(lamp) get") }
         _ = try await commission()
 
         // One: it gets the missing lamp's address, is told, runs, and is accepted by a person.
-        try await street.field.control("lamp lamp-02 swap")
+        try await exchange("lamp-02")
         let one = try await commission()
         #expect(one.contains("candela lamp replace lamp-02"), "\(one)")
         try await street.headEnd.event("another gear is told", within: .seconds(120)) {
@@ -112,8 +118,8 @@ import Testing
 
         // Two at once: nobody can say which is which, so neither gets a lamp's place.
         let before = try await street.frames().count
-        try await street.field.control("lamp lamp-03 swap")
-        try await street.field.control("lamp lamp-04 swap")
+        try await exchange("lamp-03")
+        try await exchange("lamp-04")
         let two = try await commission()
         #expect(two.contains("lamp-03") && two.contains("lamp-04"), "\(two)")
         for lamp in ["lamp-03", "lamp-04"] {

@@ -39,7 +39,7 @@ struct FirstLightTests {
         #expect(Set(bus.bus.levelCommands.map { $0[1] }) == [Self.arc])
     }
 
-    @Test func `a restart right after the first orders asks nothing before it sends`() throws {
+    @Test func `a restart right after the first orders asks each lamp only for its state before it sends`() throws {
         let gear = SimulatedBus.lamps(64)
         let bus = SimulatedBus(gear: gear)
         try bus.start()
@@ -48,7 +48,7 @@ struct FirstLightTests {
         let again = SimulatedBus(gear: gear, memories: bus.outlet.all.memories)
         try again.start()
         Self.orderAll(again)
-        let isDone = again.run(atMost: .seconds(4)) { again.bus.gear.allSatisfy { Self.isRight(again, $0) } }
+        let isDone = again.run(atMost: .seconds(6)) { again.bus.gear.allSatisfy { Self.isRight(again, $0) } }
         #expect(isDone, "\(again.bus.gear.count { Self.isRight(again, $0) }) of 64")
         print("64 remembered lamps right after \(again.clock.now)")
     }
@@ -108,6 +108,28 @@ struct FirstLightTests {
         let asked = bus.submit(1, value: .number(ExactDecimal(50)))
         #expect(bus.run(atMost: .seconds(2)) { asked.done != nil })
         #expect(asked.done?.outcome == .noAnswer)
+    }
+
+    /// The gateway came back with its district: a level ends what a gear can tell of its mains.
+    @Test func `what a gear says of its mains is told before its first order ends it`() throws {
+        let gear = SimulatedBus.lamps(8)
+        let bus = SimulatedBus(gear: gear, memories: BusBudgetTests.memories(gear))
+        for one in bus.bus.gear {
+            one.setMains(false, at: bus.clock.now)
+            one.setMains(true, at: bus.clock.now)
+        }
+        // The gear is awake before the gateway.
+        bus.channel.wait(until: bus.clock.now.advanced(by: .seconds(5)))
+        try bus.start()
+        Self.orderAll(bus)
+        let point = try #require(Configuration.points.firstIndex(of: .powerCycled))
+        bus.run(for: .seconds(25))
+        for index in UInt32(0)..<8 {
+            let told = bus.outlet.all.samples.filter { $0.0 == index && $0.1.point == point }.map(\.1.value)
+            #expect(told.first == .flag(true), "\(index): \(told)")
+            #expect(told.last == .flag(false), "\(index): \(told)")
+        }
+        #expect(bus.bus.gear.allSatisfy { Self.isRight(bus, $0) })
     }
 
     static let damaged: [[UInt8]] = [

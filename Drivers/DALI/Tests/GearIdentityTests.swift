@@ -73,6 +73,28 @@ struct GearIdentityTests {
         #expect(Self.changes(bus).count == 2)
     }
 
+    /// Polling rests while gear is given addresses, and so does the look at who they are.
+    @Test func `gear that a commissioning put in a lamp's place before anybody looked there is told`() throws {
+        let bus = SimulatedBus(gear: Self.lamps(3))
+        try bus.start()
+        bus.run(for: .seconds(2))
+        func commission() throws -> DriverTaskDone {
+            try #require(
+                bus.perform("commission", Configuration.map([:] as [String: String]), atMost: .seconds(120)))
+        }
+        #expect(try commission().failure == "")
+        bus.bus.replace("lamp-02", at: bus.clock.now)
+        let new = try #require(bus.bus.gear(named: "lamp-02"))
+        #expect(new.shortAddress == nil)
+        #expect(try commission().failure == "")
+        #expect(new.shortAddress == 1)
+        bus.run(for: .seconds(60))
+        #expect(Self.changes(bus).map(\.phase) == [1])
+        #expect(Self.changes(bus).map(\.device) == [1])
+        #expect(bus.perform("replace", Configuration.map(["device": "lamp-02"]), atMost: .seconds(20))?.failure == "")
+        #expect(Self.changes(bus).map(\.phase) == [1, 2])
+    }
+
     @Test func `the file's word goes before what was remembered`() throws {
         let bus = SimulatedBus(gear: Self.lamps(1), options: ["gear": "\(Self.article)/5"])
         try bus.start()

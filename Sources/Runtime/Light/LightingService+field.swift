@@ -47,7 +47,9 @@ extension LightingService {
         let cycled = news.values.contains { $0.point == "power_cycled" && $0.sample.value == .flag(true) }
         let isNews = cycled ? mainsSeen.insert(lamp).inserted : false
         if !cycled, news.values.contains(where: { $0.point == "power_cycled" }) { mainsSeen.remove(lamp) }
-        guard dark.remove(lamp) != nil || isNews, answer.sample.acquired > lastOrder(lamp) else { return false }
+        // An order under way is read back, and made anew where the lamp did not take it.
+        guard dark.remove(lamp) != nil || isNews && underWay[lamp] == nil, answer.sample.acquired > lastOrder(lamp)
+        else { return false }
         engine?.lampBack(lamp)
         return true
     }

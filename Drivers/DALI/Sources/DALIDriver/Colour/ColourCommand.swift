@@ -3,7 +3,7 @@ internal import Telemetry
 
 /// One order of a colour temperature, from the first frame to its read-back, as a pure state machine: IEC 62386-209 SET TEMPORARY
 /// COLOUR TEMPERATURE and ACTIVATE, then QUERY COLOUR VALUE.
-struct ColourCommand: GearRun {
+struct ColourCommand {
     /// Colour fades as light does; between two looks.
     static let firstLook: Duration = .milliseconds(100)
     static let look: Duration = .milliseconds(500)
@@ -33,6 +33,8 @@ struct ColourCommand: GearRun {
     private var phase = Phase.set
     private var attempts = 0
     private var last: UInt16?
+    /// How often anybody had set a transfer register when the last answer came.
+    private var uses: UInt64?
     private var still = 0
 
     /// Whether a command is of the colour temperature at all.
@@ -56,7 +58,8 @@ struct ColourCommand: GearRun {
         deadline = command.deadline(from: now)
     }
 
-    mutating func next(_ gear: Gear, at now: BootInstant) -> GearStep {
+    /// - Parameter registerUses: how often anybody has set a data transfer register so far.
+    mutating func next(_ gear: Gear, registerUses: UInt64, at now: BootInstant) -> GearStep {
         if case .finished = phase { return .finished }
         if now >= deadline {
             let what =
@@ -83,14 +86,14 @@ struct ColourCommand: GearRun {
         case .pause(let until):
             guard until <= now else { return .wait(until: min(until, deadline)) }
             phase = .look(ColourValueReader(.now, of: gear.address, priority: priority))
-            return next(gear, at: now)
+            return next(gear, registerUses: registerUses, at: now)
         case .look(var reader):
-            let step = reader.next(isUndisturbed: true)
+            let step = reader.next(isUndisturbed: uses == registerUses)
             phase = .look(reader)
             if case .exchange(let requests) = step { return .exchange(requests) }
             return .finished
         case .limit(var reader):
-            let step = reader.next(isUndisturbed: true)
+            let step = reader.next(isUndisturbed: uses == registerUses)
             phase = .limit(reader)
             if case .exchange(let requests) = step { return .exchange(requests) }
             return .finished
@@ -98,7 +101,8 @@ struct ColourCommand: GearRun {
         }
     }
 
-    mutating func received(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
+    mutating func received(_ outcome: DALIOutcome, gear: inout Gear, registerUses: UInt64, at now: BootInstant) {
+        uses = registerUses
         if case .error(let failure) = outcome {
             attempts += 1
             if case .rejected = failure, attempts < Self.sendAttempts { return }

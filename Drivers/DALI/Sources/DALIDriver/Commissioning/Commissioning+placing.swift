@@ -66,6 +66,11 @@ extension Commissioning {
     }
 
     private func finish() -> ScriptStep {
+        // Polling may not have met them yet: without this the next one at the address would be taken for the first.
+        for lamp in bench.gear where lamp.expectedIdentity == nil {
+            let expected = lamps.first { $0.address == lamp.address.number }?.expected
+            if let first = expected ?? known[lamp.address.number]?.signature { bench.meet(device: lamp.name, first) }
+        }
         // Gear that is gone stays remembered: it may only have no mains today.
         for (address, gear) in known where isWorthKeeping(gear, at: address) {
             table.put(

@@ -31,6 +31,13 @@ extension BusEngine {
         reportState(position, at: now)
     }
 
+    func meet(device: String, _ identity: GearIdentity) {
+        guard let position = gear.firstIndex(where: { $0.name == device }), gear[position].keeping.accepted == nil,
+            memory(device: device, key: GearIdentity.memoryKey) == nil
+        else { return }
+        accept(identity, at: position)
+    }
+
     private func accept(_ identity: GearIdentity?, at position: Int) {
         gear[position].keeping.accepted = identity
         remember(

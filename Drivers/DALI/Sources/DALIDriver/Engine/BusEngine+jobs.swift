@@ -104,6 +104,7 @@ extension BusEngine {
                 let outcomes = exchangeAll(requests, on: connection)
                 let ended = world.now()
                 jobs[index].received(outcomes, gear: &gear[position], registerUses: registerUses, at: ended)
+                report(position, jobs[index].takeSamples())
                 if let outcome = outcomes.last { judge(outcome, at: ended) }
                 reportState(position, at: ended)
                 return nil

@@ -27,6 +27,10 @@ extension BusEngine: DALITaskBench {
     func forget(device: String) {
         guard let position = gear.firstIndex(where: { $0.name == device }) else { return }
         gear[position].forget()
+        // A look that was begun may have met the one before.
+        if upkeep?.position == position { upkeep = nil }
+        probes[position] = nil
+        if !gear[position].isUnpowered, scheduler.contains(position) { scheduler.release(position, due: world.now()) }
     }
 
     func event(_ event: DriverEvent) { outlet.event(event) }

@@ -43,7 +43,7 @@ struct Job {
             work = .command(command, completion)
             return step
         case .colour(var command, let completion):
-            let step = command.next(gear, at: now)
+            let step = command.next(gear, registerUses: registerUses, at: now)
             work = .colour(command, completion)
             return step
         case .query(var query, let deadline, let completion):
@@ -62,12 +62,19 @@ struct Job {
             command.received(outcome, gear: &gear, at: now)
             work = .command(command, completion)
         case .colour(var command, let completion):
-            command.received(outcome, gear: &gear, at: now)
+            command.received(outcome, gear: &gear, registerUses: registerUses, at: now)
             work = .colour(command, completion)
         case .query(var query, let deadline, let completion):
             query.received(outcomes, gear: &gear, registerUses: registerUses, at: now)
             work = .query(query, deadline: deadline, completion)
         }
+    }
+
+    /// What was learned on the way and is to be told now, as a poll would.
+    mutating func takeSamples() -> [Sample] {
+        guard case .command(var command, let completion) = work else { return [] }
+        defer { work = .command(command, completion) }
+        return command.takeSamples()
     }
 
     /// Hands the result over. What was not finished fails with `reason`.

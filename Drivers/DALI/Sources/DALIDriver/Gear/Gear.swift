@@ -105,6 +105,10 @@ struct Gear {
     /// Several polls in a row went unanswered, by this gear and not by the whole bus.
     var wasSilent: Bool { misses >= Self.missesUntilOffline }
 
+    /// Known from before, its state not heard since this driver began or its mains returned, and not so silent that nothing is
+    /// expected of it. Gear that nobody knows gets its light first: that it had no mains before it was installed is no news.
+    var isUnread: Bool { lastStatus == nil && remembered != nil && !wasSilent && !isUnpowered }
+
     // MARK: memory
 
     /// Key of what is remembered: curve (0 logarithmic, 1 linear), and where they are known lowest level, highest level.

@@ -25,6 +25,8 @@ struct LampCommand: GearRun {
     static let sendRetry: Duration = .milliseconds(150)
 
     private enum Phase: Sendable {
+        /// Nobody has read the gear yet, and a level ends what it can tell of its mains: it is asked once. Silence delays nothing.
+        case firstStatus
         /// Nothing is known of the gear: is it there?
         case presence
         case identification
@@ -68,6 +70,8 @@ struct LampCommand: GearRun {
     private var wasUnanswered = false
     /// Whether a gear that does not answer the look is sent its level again.
     private let mayRepeat: Bool
+    /// What the first question brought, until it is told.
+    private var samples: [Sample] = []
     private var notes: [String] = []
     private var attempts = 0
     private var looks = 0
@@ -98,7 +102,7 @@ struct LampCommand: GearRun {
         // A person sees at once that it did not answer.
         mayRepeat =
             priority != .user && order.target(gear) != nil && !gear.isOffline && !gear.isUnpowered
-        phase = .identification
+        phase = order != .identify && gear.isUnread ? .firstStatus : .identification
     }
 
     mutating func next(_ gear: Gear, at now: BootInstant) -> GearStep {
@@ -108,7 +112,7 @@ struct LampCommand: GearRun {
             return .finished
         }
         switch phase {
-        case .presence: return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
+        case .firstStatus, .presence: return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
         case .identification:
             // At the ends of the curve nothing needs asking: the frame goes at once, even to a gear that cannot answer. The gear
             // keeps to its limits by itself: they are asked for when it is read back, after other lamps have had their light.
@@ -134,7 +138,8 @@ struct LampCommand: GearRun {
         case .look(.status): return .exchange([.gear(gear.address, .queryStatus, priority: priority)])
         case .resend(let moment):
             guard moment <= now else { return .wait(until: min(moment, deadline)) }
-            phase = .send
+            // It may have woken meanwhile.
+            phase = isSent && gear.isUnread ? .firstStatus : .send
             return next(gear, at: now)
         case .look(.level):
             // Its limits matter only where it does not stand as ordered: other lamps have their light before.
@@ -153,6 +158,7 @@ struct LampCommand: GearRun {
             return
         }
         switch phase {
+        case .firstStatus: receivedFirstStatus(outcome, gear: &gear, at: now)
         case .presence: receivedPresence(outcome, gear: &gear, at: now)
         case .identification: receivedIdentification(outcome, gear: &gear)
         case .fadeQuery: receivedFade(outcome, gear: &gear, otherwise: .fadeWrite)
@@ -173,6 +179,12 @@ struct LampCommand: GearRun {
         }
     }
 
+    /// What was read before the level was sent, to be told as a poll would.
+    mutating func takeSamples() -> [Sample] {
+        defer { samples = [] }
+        return samples
+    }
+
     // MARK: what came
 
     private mutating func receivedFailure(_ error: DALIFailure, at now: BootInstant) {
@@ -188,6 +200,21 @@ struct LampCommand: GearRun {
         linkFailure = error
         let what = isSent ? "sent, but not read back: " : "nothing was sent: "
         finish(.failed, what + error.description)
+    }
+
+    private mutating func receivedFirstStatus(_ outcome: DALIOutcome, gear: inout Gear, at now: BootInstant) {
+        // What was ordered again has all that it needs.
+        phase = isSent ? .send : .identification
+        guard case .reply(let value) = outcome else { return }
+        attempts = 0
+        isPresent = true
+        receivedPolled(GearStatus(rawValue: value), gear: &gear, at: now)
+    }
+
+    private mutating func receivedPolled(_ status: GearStatus, gear: inout Gear, at now: BootInstant) {
+        gear.lastStatus = status
+        gear.answered(at: now)
+        samples += gear.samples(status: status, at: now)
     }
 
     private mutating func receivedIdentification(_ outcome: DALIOutcome, gear: inout Gear) {
@@ -208,8 +235,7 @@ struct LampCommand: GearRun {
         attempts += 1
         switch outcome {
         case .reply(let value):
-            gear.lastStatus = GearStatus(rawValue: value)
-            gear.answered(at: now)
+            receivedPolled(GearStatus(rawValue: value), gear: &gear, at: now)
             attempts = 0
             isPresent = true
             phase = .identification

@@ -59,6 +59,8 @@ protocol DALITaskBench: AnyObject {
     ///
     /// - Parameter identity: as just read; nil when the gear does not say who it is.
     func acceptIdentity(device: String, as identity: GearIdentity?)
+    /// This one belongs at the device's address, as far as nobody said otherwise so far: it was met there first.
+    func meet(device: String, _ identity: GearIdentity)
     /// Something that the head-end must know.
     func event(_ event: DriverEvent)
     /// Tells the person how far it is: a finding, or a map with `line`.
@@ -69,5 +71,10 @@ extension DALITaskBench {
     // Benches that only count frames judge no gear.
     func acceptIdentity(device: String, as identity: GearIdentity?) {
         remember(device: device, key: GearIdentity.memoryKey, Array((identity?.description ?? "").utf8))
+    }
+
+    func meet(device: String, _ identity: GearIdentity) {
+        guard memory(device: device, key: GearIdentity.memoryKey) == nil else { return }
+        remember(device: device, key: GearIdentity.memoryKey, Array(identity.description.utf8))
     }
 }
