@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Wakes a thread out of poll(2).
