@@ -31,7 +31,7 @@ import Testing
     static let withoutClock: Duration = isWhole ? .seconds(300) : .seconds(1)
     static let withoutBroker: Duration = isWhole ? .seconds(1200) : .seconds(3)
     static let rules =
-        isWhole ? "" : "  faults: {settle: 1s, communication: 2 of 3, feeder: {dead: 2s}, day_burner: 2s}"
+        isWhole ? "" : "  faults: {settle: 4s, communication: 2 of 3, feeder: {dead: 2s}, day_burner: 2s}"
 
     /// In December, in UTC: the sun sets at 15:25 and rises at 07:35.
     static let night = "active: [{from: sunset, to: sunrise}]"
