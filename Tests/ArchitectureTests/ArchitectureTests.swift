@@ -27,7 +27,8 @@ struct ArchitectureTests {
             "Runtime", "Configuration", "ControlProtocol", "Supervision", "DriverProtocol", "Telemetry", "CLinux",
         ],
         "candela-sim": ["FieldSimulator", "Telemetry", "CLinux"],
-        "CLinux": [], "CModbus": [], "CSerialPort": [], "CMosquitto": [], "CCurl": [], "CZlib": [], "CSQLite": [], "CYAML": [],
+        "CLinux": [], "CModbus": [], "CSerialPort": [], "CMosquitto": [], "CCurl": [], "CZlib": [], "CSQLite": [],
+        "CYAML": [],
     ]
 
     static let driverArrows: Set<String> = ["DriverKit", "DriverProtocol", "Telemetry", "CLinux"]
