@@ -184,6 +184,22 @@ import Testing
         #expect(try await street.levels()["lamp-01"] == 254)
     }
 
+    @Test func `a lamp whose mains go twice in a row gets its level each time`() async throws {
+        let street = try await Street { Street.configuration($0) }
+        try await street.ready()
+        try await street.waitForLevel("lamp-02", 229)
+        // The second time comes before any poll could hear that the first is over.
+        for _ in 0..<2 {
+            let before = try await street.sent(to: 1).count
+            try await street.field.control("mains lamp-02 off")
+            try await street.field.control("mains lamp-02 on")
+            try await eventually("it is sent its level again", within: .seconds(30)) {
+                try await street.sent(to: 1).count > before
+            }
+            try await street.waitForLevel("lamp-02", 229, within: .seconds(20))
+        }
+    }
+
     @Test func `lamps get their level when their own bus comes back`() async throws {
         let street = try await Street { Street.configuration($0) }
         try await street.ready()

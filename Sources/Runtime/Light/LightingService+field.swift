@@ -43,7 +43,7 @@ extension LightingService {
             return false
         }
         guard let answer = news.values.first(where: { $0.sample.quality.grade != .bad }) else { return false }
-        // The gear says so until it is sent a level: the first time counts.
+        // The gear says so until it is sent a level: the first time counts, and the first after each level that it took.
         let cycled = news.values.contains { $0.point == "power_cycled" && $0.sample.value == .flag(true) }
         let isNews = cycled ? mainsSeen.insert(lamp).inserted : false
         if !cycled, news.values.contains(where: { $0.point == "power_cycled" }) { mainsSeen.remove(lamp) }

@@ -228,6 +228,9 @@ actor LightingService {
         switch done.outcome {
         case .verified, .applied:
             engine?.confirmed(lamp: order.lamp, percent: order.percent)
+            // The level ended what the gear said of its mains: when it says so again, they were away again.
+            mainsSeen.remove(order.lamp)
+            ordered[order.lamp] = clock.now()
             log.debug("lamp \(order.lamp) at \(order.percent) %: \(order.reason)")
         default:
             if isLatest { engine?.failed(lamp: order.lamp, clock: now()) }
