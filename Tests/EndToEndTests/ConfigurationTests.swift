@@ -18,8 +18,10 @@ import Testing
     }
 
     /// Whether a line says it; places are named by whole paths, and beside the test by the file's name alone.
-    static func said(_ lines: [String], _ message: String) -> Bool {
-        lines.contains { $0.replacing("\(fixtures)/broken/", with: "").contains(message) }
+    ///
+    /// - Parameter folder: where the broken files lie that were read.
+    static func said(_ lines: [String], _ message: String, in folder: String = "\(fixtures)/broken") -> Bool {
+        lines.contains { $0.replacing(folder + "/", with: "").contains(message) }
     }
 
     /// A daemon with the drivers and boards that the broken files were written for.
@@ -47,11 +49,15 @@ import Testing
     {
         let waiting = Queue(Self.broken)
         let unusable = Count()
+        let before = TestFiles.names(in: Self.fixtures + "/broken")
         try await withThrowingTaskGroup { group in
             // As many as the machine has processors to spare.
             for _ in 0..<3 {
                 group.addTask {
                     let folder = TemporaryFolder("candela-broken")
+                    // What a daemon writes beside its file belongs into no source tree.
+                    let copied = try await run("/bin/cp", ["-r", Self.fixtures, folder("fixtures")])
+                    try #require(copied.status == 0, "\(copied.lines)")
                     let good = folder.write("good.yaml", "gateway: {id: the-last-good}\n")
                     let first = try Self.daemon(good, folder, state: "good")
                     try await first.line(containing: "gateway the-last-good runs")
@@ -63,6 +69,7 @@ import Testing
             }
             try await group.waitForAll()
         }
+        #expect(TestFiles.names(in: Self.fixtures + "/broken") == before)
         // Both kinds are there, so that neither half of this test is empty.
         #expect(Self.broken.count > 50)
         #expect((15..<Self.broken.count - 15).contains(unusable.value))
@@ -70,11 +77,12 @@ import Testing
 
     /// - Returns: whether the file cannot be used at all.
     static func check(_ name: String, _ folder: TemporaryFolder) async throws -> Bool {
-        let file = "\(fixtures)/broken/\(name).yaml"
+        let place = folder("fixtures/broken")
+        let file = "\(place)/\(name).yaml"
         let alone = try daemon(file, folder, state: "state-\(name)")
         let status = try await settled(alone)
         for line in expected(name) {
-            #expect(said(alone.lines, line), "\(name): \(line)\n\(alone.lines)")
+            #expect(said(alone.lines, line, in: place), "\(name): \(line)\n\(alone.lines)")
         }
         guard let status else {
             await alone.stop()
